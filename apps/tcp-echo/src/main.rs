@@ -1,0 +1,2 @@
+//! x
+fn main() { println!("{:?}", std::thread::spawn(|| 1).join().is_ok()); }
