@@ -1,0 +1,314 @@
+//! Leads the client threads through the phases of one trial, and tells when its edges are.
+//!
+//! The main thread sleeps nearly all the time; it wakes some ten times a second to look for Ctrl-C, for a server that
+//! has gone away or answers nothing any more, and to let the progress be shown. Every wait here has an end.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::exit::Failure;
+use common::signals;
+use mio::Waker;
+use nix::sched::CpuSet;
+
+use super::failure;
+use super::phase::{Phase, Shared};
+use super::worker::{Arrival, Share, Worker};
+use crate::measure::{Class, Tally};
+use crate::plan::{Load, Stop, Target};
+
+/// How often the conductor looks around.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the caller is told during a trial.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Moment {
+    /// Nothing is in flight; the measuring begins when the caller returns.
+    Start,
+    /// Nothing is in flight; the measuring is over.
+    End,
+    /// Time goes by.
+    Tick {
+        /// What is being done.
+        phase: Phase,
+        /// Replies so far.
+        replies: u64,
+    },
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As planned.
+    Completed,
+    /// By Ctrl-C or SIGTERM.
+    Interrupted,
+    /// Connections were established, but not one reply came within the time limit.
+    NotServed,
+    /// Replies came at first, then none for twice the time limit.
+    Stalled,
+    /// The caller said that the server is gone.
+    ServerGone,
+}
+
+/// What came out of a trial.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The time that was really measured, from the first send to the last reply.
+    pub elapsed: Duration,
+    /// Slots that ever had a connection.
+    pub established: usize,
+    /// Slots that ever had a reply.
+    pub served: usize,
+    /// Ramp and warm-up.
+    pub earlier: Tally,
+    /// The measured stretch.
+    pub measured: Tally,
+    /// Requests under way when it began (on connections that nobody serves).
+    pub carried_in: u64,
+    /// Requests under way at its end.
+    pub carried_out: u64,
+    /// CPU time of all client threads in it.
+    pub client_cpu: Duration,
+    /// The largest share of the time that one client thread was busy.
+    pub client_busy: f64,
+}
+
+/// Runs one trial. `watch` is told each [`Moment`]; when it answers `false`, the trial ends early.
+///
+/// # Errors
+/// Nothing could be measured: no connection was established, or this machine could not start.
+pub fn run(
+    target: &Target,
+    load: &Load,
+    cpus: &[usize],
+    watch: &mut dyn FnMut(Moment) -> bool,
+) -> Result<Outcome, Failure> {
+    let shared = Shared::new(load.threads, load.total());
+    let (sender, arrivals) = mpsc::channel();
+    let (mut workers, mut wakers) = (Vec::new(), Vec::new());
+    for index in 0..load.threads {
+        let connections = load.connections / load.threads + usize::from(index < load.connections % load.threads);
+        let made = Worker::new(index, connections, load, target.address, &shared, sender.clone());
+        let (worker, waker) = made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
+        workers.push(worker);
+        wakers.push(waker);
+    }
+    drop(sender);
+    thread::scope(|scope| {
+        let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(|| work(w, cpus))).collect();
+        let mut conductor = Conductor { shared: &shared, load, wakers, arrivals, watch };
+        let led = conductor.lead(target);
+        conductor.enter(Phase::Finish);
+        let mut shares = Vec::new();
+        for thread in threads {
+            let share = thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
+            shares.push(share.map_err(|e| Failure::failed(format!("a client thread failed: {e}")))?);
+        }
+        Ok(sum_up(led?, &shares))
+    })
+}
+
+fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        set.set(*cpu)?;
+    }
+    if !cpus.is_empty() {
+        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)?;
+    }
+    worker.run()
+}
+
+/// What the conductor itself knows at the end.
+struct Led {
+    ending: Ending,
+    elapsed: Duration,
+    client_cpu: Duration,
+    client_busy: f64,
+}
+
+struct Conductor<'a> {
+    shared: &'a Shared,
+    load: &'a Load,
+    wakers: Vec<Waker>,
+    arrivals: Receiver<Arrival>,
+    watch: &'a mut dyn FnMut(Moment) -> bool,
+}
+
+impl Conductor<'_> {
+    fn enter(&self, phase: Phase) {
+        self.shared.set_phase(phase);
+        for waker in &self.wakers {
+            // a thread that cannot be woken wakes by itself after its nap
+            let _ = waker.wake();
+        }
+    }
+
+    fn lead(&mut self, target: &Target) -> Result<Led, Failure> {
+        let nothing =
+            |ending| Led { ending, elapsed: Duration::ZERO, client_cpu: Duration::ZERO, client_busy: 0.0 };
+        let patience = self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64);
+        match self.wait(Phase::Ramp, Some(patience)) {
+            Ok(_) if !self.shared.anybody_established() => return Err(self.cannot_connect(target)),
+            Ok(_) => {}
+            Err(ending) => return Ok(nothing(ending)),
+        }
+        match self.warm_up() {
+            Ok(settled) => Ok(self.measure(&settled)),
+            Err(ending) => Ok(nothing(ending)),
+        }
+    }
+
+    fn warm_up(&mut self) -> Result<Vec<Option<Arrival>>, Ending> {
+        if !self.load.warmup.is_zero() {
+            self.enter(Phase::Warm);
+            self.wait(Phase::Warm, Some(self.load.warmup))?;
+            self.wait_for_first_reply()?;
+        }
+        self.enter(Phase::Settle);
+        self.wait(Phase::Settle, None)
+    }
+
+    /// Before anything is measured somebody must have been served, however short the warm-up is.
+    fn wait_for_first_reply(&mut self) -> Result<(), Ending> {
+        let begin = Instant::now();
+        // the threads have found every overdue reply a little after the time limit
+        let patience = self.load.timeout + self.load.timeout / 10 + TICK;
+        while !self.shared.anybody_served() {
+            let left = patience.checked_sub(begin.elapsed()).ok_or(Ending::NotServed)?;
+            self.wait(Phase::Warm, Some(left.min(Duration::from_millis(5))))?;
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, settled: &[Option<Arrival>]) -> Led {
+        if !(self.watch)(Moment::Start) {
+            return Led {
+                ending: Ending::ServerGone,
+                elapsed: Duration::ZERO,
+                client_cpu: Duration::ZERO,
+                client_busy: 0.0,
+            };
+        }
+        let begin = self.shared.now();
+        self.enter(Phase::Measure);
+        let span = match self.load.stop {
+            Stop::After(span) => Some(span),
+            Stop::Requests(_) => None,
+        };
+        let measured = self.wait(Phase::Measure, span);
+        let drained = match &measured {
+            Ok(_) => {
+                self.enter(Phase::Drain);
+                self.wait(Phase::Drain, None)
+            }
+            Err(ending) => Err(*ending),
+        };
+        let (Ok(measured), Ok(drained)) = (&measured, &drained) else {
+            let elapsed = Duration::from_nanos(self.shared.now() - begin);
+            let ending = drained.err().unwrap_or(Ending::Interrupted);
+            (self.watch)(Moment::End);
+            return Led { ending, elapsed, client_cpu: Duration::ZERO, client_busy: 0.0 };
+        };
+        (self.watch)(Moment::End);
+        self.account(begin, settled, measured, drained)
+    }
+
+    /// The real time and the CPU time between the edges.
+    fn account(
+        &self,
+        begin: u64,
+        settled: &[Option<Arrival>],
+        measured: &[Option<Arrival>],
+        drained: &[Option<Arrival>],
+    ) -> Led {
+        let last = measured.iter().zip(drained).filter_map(|(early, late)| early.or(*late)).map(|a| a.at).max();
+        let elapsed = Duration::from_nanos(last.unwrap_or(begin).saturating_sub(begin));
+        let each: Vec<Duration> = settled
+            .iter()
+            .zip(drained)
+            .filter_map(|(before, after)| Some(after.as_ref()?.cpu.saturating_sub(before.as_ref()?.cpu)))
+            .collect();
+        let busiest = each.iter().max().copied().unwrap_or_default();
+        let client_busy = busiest.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+        let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
+        Led { ending, elapsed, client_cpu: each.iter().sum(), client_busy }
+    }
+
+    /// Waits until every thread has arrived or the time is over, and returns who has arrived.
+    fn wait(&mut self, phase: Phase, at_most: Option<Duration>) -> Result<Vec<Option<Arrival>>, Ending> {
+        let end = at_most.map(|span| Instant::now() + span);
+        let mut arrived = vec![None; self.wakers.len()];
+        let mut progress = (self.shared.replies(), Instant::now());
+        loop {
+            let left = end.map_or(TICK, |end| end.saturating_duration_since(Instant::now()));
+            match self.arrivals.recv_timeout(left.min(TICK)) {
+                Ok(arrival) if arrival.phase == phase => arrived[arrival.worker] = Some(arrival),
+                // a late arrival at an earlier phase
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => self.look_around(phase, &mut progress)?,
+                // all threads have ended, which they do by themselves only when they fail; that is told at the join
+                Err(RecvTimeoutError::Disconnected) => return Err(Ending::Stalled),
+            }
+            if arrived.iter().all(Option::is_some) || end.is_some_and(|end| end <= Instant::now()) {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    fn look_around(&mut self, phase: Phase, progress: &mut (u64, Instant)) -> Result<(), Ending> {
+        if signals::stop_requested().is_some() {
+            return Err(Ending::Interrupted);
+        }
+        let replies = self.shared.replies();
+        if !(self.watch)(Moment::Tick { phase, replies }) {
+            return Err(Ending::ServerGone);
+        }
+        if replies != progress.0 {
+            *progress = (replies, Instant::now());
+        }
+        let patience = (self.load.timeout * 2).max(Duration::from_secs(1));
+        if phase.sends() && progress.1.elapsed() > patience {
+            return Err(if self.shared.anybody_served() { Ending::Stalled } else { Ending::NotServed });
+        }
+        Ok(())
+    }
+
+    fn cannot_connect(&self, target: &Target) -> Failure {
+        let (class, errno) = self.shared.first_failure().unwrap_or((Class::ConnectTimedOut, None));
+        let what = errno.map_or_else(|| class.words().to_owned(), failure::describe);
+        let advice = match class {
+            Class::ConnectRefused => "is the server running there?",
+            Class::ConnectTimedOut => "is the address right, or does a firewall drop the packets?",
+            Class::ClientSide => "use fewer connections (-c)",
+            _ => "is the address right?",
+        };
+        Failure::failed(format!("cannot connect to {}: {what}: {advice}", target.name))
+    }
+}
+
+fn sum_up(led: Led, shares: &[Share]) -> Outcome {
+    let (mut earlier, mut measured) = (Tally::new(), Tally::new());
+    for share in shares {
+        earlier.merge(&share.earlier);
+        measured.merge(&share.measured);
+    }
+    Outcome {
+        ending: led.ending,
+        elapsed: led.elapsed,
+        established: shares.iter().map(|s| s.established).sum(),
+        served: shares.iter().map(|s| s.served).sum(),
+        earlier,
+        measured,
+        carried_in: shares.iter().map(|s| s.carried_in).sum(),
+        carried_out: shares.iter().map(|s| s.carried_out).sum(),
+        client_cpu: led.client_cpu,
+        client_busy: led.client_busy,
+    }
+}

@@ -1,0 +1,158 @@
+//! One connection slot: its socket, its state and its messages.
+//!
+//! A slot outlives its connections: when one is used up or fails, the slot gets another.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::ping::Ping;
+
+/// Where a slot stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Never connected, or used up.
+    Empty,
+    /// The handshake is under way since the given time.
+    Connecting(u64),
+    /// Ready to send.
+    Open,
+    /// The connection failed; another is due at the given time.
+    Pausing(u64),
+}
+
+/// One of the `-c` connections.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Option<TcpStream>,
+    /// Where it stands.
+    pub state: State,
+    /// Its messages.
+    pub ping: Ping,
+    /// Requests sent on the present connection.
+    pub sent: u64,
+    /// Connections in a row that failed without a reply.
+    pub failures: u32,
+    /// Whether any connection of this slot was ever established.
+    pub established: bool,
+    /// Whether any connection of this slot ever received a reply.
+    pub served: bool,
+    /// Whether the present connection is the slot's first.
+    pub first: bool,
+    watching_writable: bool,
+}
+
+impl Connection {
+    /// An empty slot with memory for its messages.
+    #[must_use]
+    pub fn new(size: usize, depth: usize) -> Self {
+        Self {
+            stream: None,
+            state: State::Empty,
+            ping: Ping::new(size, depth),
+            sent: 0,
+            failures: 0,
+            established: false,
+            served: false,
+            first: true,
+            watching_writable: false,
+        }
+    }
+
+    /// Takes a new socket whose connect is over (`State::Open`) or under way. It is not watched yet.
+    pub fn begin(&mut self, stream: TcpStream, number: u32, state: State) {
+        self.stream = Some(stream);
+        self.state = state;
+        self.sent = 0;
+        self.watching_writable = false;
+        self.ping.restart(number);
+    }
+
+    /// Closes the socket (with FIN, if everything was read) and leaves the slot in `state`.
+    pub fn end(&mut self, state: State) {
+        self.stream = None;
+        self.state = state;
+        self.first = false;
+        self.ping.restart(0);
+    }
+
+    /// Sends what is unsent. `true`: all of it; `false`: the socket is full.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn flush(&mut self) -> io::Result<bool> {
+        let Some(stream) = &mut self.stream else { return Ok(true) };
+        loop {
+            let bytes = self.ping.to_send();
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            match stream.write(bytes) {
+                Ok(count) => self.ping.sent(count),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// One `recv`; `None`: nothing is there.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        loop {
+            match stream.read(buffer) {
+                Ok(count) => return Ok(Some(count)),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Asks a socket that has become writable how its connect ended; `false`: it is still under way.
+    ///
+    /// # Errors
+    /// The connect failed.
+    pub fn connected(&self) -> io::Result<bool> {
+        let Some(stream) = &self.stream else { return Ok(false) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Begins to watch a new socket.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it.
+    pub fn watch(&mut self, registry: &Registry, token: Token, writable: bool) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        self.watching_writable = writable;
+        registry.register(stream, token, interest(writable))
+    }
+
+    /// Changes what is watched, if it changes: writability costs wake-ups, so it is watched only while needed.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it.
+    pub fn watch_writable(&mut self, registry: &Registry, token: Token, writable: bool) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        if self.watching_writable == writable {
+            return Ok(());
+        }
+        self.watching_writable = writable;
+        registry.reregister(stream, token, interest(writable))
+    }
+}
+
+fn interest(writable: bool) -> Interest {
+    if writable { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+}

@@ -1,0 +1,130 @@
+//! What was lost, by class and by the kernel's error number.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::ping::Wrong;
+
+/// Why a connection failed. Every failure has exactly one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Nobody listens there.
+    ConnectRefused,
+    /// A connect took longer than the time limit.
+    ConnectTimedOut,
+    /// The server reset the connection.
+    Reset,
+    /// The server closed the connection before all replies had come.
+    ClosedEarly,
+    /// A reply took longer than the time limit.
+    TimedOut,
+    /// A reply was not what had been sent.
+    Corrupt,
+    /// This machine could not: no ports, descriptors or memory left. Says nothing about the server.
+    ClientSide,
+    /// Anything else; the error number says what.
+    Other,
+}
+
+impl Class {
+    /// The class in words, for a sentence.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ConnectRefused => "connect refused",
+            Self::ConnectTimedOut => "connect timed out",
+            Self::Reset => "reset by the server",
+            Self::ClosedEarly => "closed early",
+            Self::TimedOut => "timed out",
+            Self::Corrupt => "corrupt",
+            Self::ClientSide => "client side",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// One class and error number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Loss {
+    /// Connections that failed so.
+    pub connections: u64,
+    /// Requests that were in flight on them.
+    pub requests: u64,
+}
+
+/// All that was lost. Bounded: there are only so many classes and error numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Losses {
+    by_cause: BTreeMap<(Class, Option<i32>), Loss>,
+    first_wrong: Option<Wrong>,
+}
+
+impl Losses {
+    /// A connection failed with this many requests in flight.
+    pub fn add(&mut self, class: Class, errno: Option<i32>, requests: u64) {
+        let loss = self.by_cause.entry((class, errno)).or_default();
+        loss.connections += 1;
+        loss.requests += requests;
+    }
+
+    /// Keeps the first wrong reply: it shows what kind of wrong to look for.
+    pub fn note_wrong(&mut self, wrong: Wrong) {
+        self.first_wrong.get_or_insert(wrong);
+    }
+
+    /// The first wrong reply, if any.
+    #[must_use]
+    pub fn first_wrong(&self) -> Option<Wrong> {
+        self.first_wrong
+    }
+
+    /// Adds another thread's losses.
+    pub fn merge(&mut self, other: &Self) {
+        for (cause, loss) in &other.by_cause {
+            let sum = self.by_cause.entry(*cause).or_default();
+            sum.connections += loss.connections;
+            sum.requests += loss.requests;
+        }
+        if self.first_wrong.is_none() {
+            self.first_wrong = other.first_wrong;
+        }
+    }
+
+    /// Each cause with its counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Class, Option<i32>, Loss)> {
+        self.by_cause.iter().map(|((class, errno), loss)| (*class, *errno, *loss))
+    }
+
+    /// All requests that were lost.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.by_cause.values().map(|loss| loss.requests).sum()
+    }
+
+    /// All connections that failed.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.by_cause.values().map(|loss| loss.connections).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_own_count() {
+        let mut losses = Losses::default();
+        losses.add(Class::Reset, Some(104), 3);
+        losses.add(Class::Reset, Some(32), 1);
+        losses.add(Class::ClosedEarly, None, 0);
+        let mut sum = losses.clone();
+        sum.merge(&losses);
+        assert_eq!((sum.connections(), sum.requests()), (6, 8));
+        assert!(sum.iter().any(|(class, errno, loss)| {
+            (class, errno, loss) == (Class::Reset, Some(104), Loss { connections: 2, requests: 6 })
+        }));
+    }
+}
