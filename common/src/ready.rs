@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn what_is_announced_is_understood() {
-        let ready = Ready { address: "[::1]:12000".parse().unwrap(), about: "mode pool, 2 workers".into(), pid: 7 };
+        let ready =
+            Ready { address: "[::1]:12000".parse().unwrap(), about: "mode pool, 2 workers".into(), pid: 7 };
         let mut line = Vec::new();
         ready.announce(&mut line).unwrap();
         assert_eq!(Ready::await_from(line.as_slice()).unwrap(), ready);

@@ -99,7 +99,8 @@ pub fn wait_until(deadline: Option<Instant>, mut done: impl FnMut() -> bool) -> 
         if done() {
             break true;
         }
-        if deadline.is_some_and(|d| d <= Instant::now()) || (!already_stopping && stop_requested().is_some()) {
+        if deadline.is_some_and(|d| d <= Instant::now()) || (!already_stopping && stop_requested().is_some())
+        {
             break false;
         }
         sleep_until_woken(deadline);

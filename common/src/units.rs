@@ -23,7 +23,9 @@ pub fn size(text: &str) -> Result<u64, String> {
         "kib" => 1 << 10,
         "mib" => 1 << 20,
         "gib" => 1 << 30,
-        _ => return Err(format!("unknown unit \"{unit}\": write B, KiB, MiB, GiB, or k, m, g for thousands")),
+        _ => {
+            return Err(format!("unknown unit \"{unit}\": write B, KiB, MiB, GiB, or k, m, g for thousands"));
+        }
     };
     let number: u64 =
         number.parse().map_err(|_| format!("\"{number}\" is not a whole number: write for example 64KiB"))?;
@@ -42,7 +44,8 @@ pub fn count(text: &str) -> Result<u64, String> {
         "m" | "M" => 1_000_000,
         _ => return Err("expected a whole number, for example 50 or 10k".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "expected a whole number, for example 50 or 10k".to_owned())?;
+    let number: u64 =
+        number.parse().map_err(|_| "expected a whole number, for example 50 or 10k".to_owned())?;
     number.checked_mul(factor).ok_or_else(|| "too large".to_owned())
 }
 

@@ -44,7 +44,9 @@ pub(crate) fn install(role: Role) -> io::Result<()> {
     // no SA_RESTART: a blocking call must end, that is the point
     let stop = SigAction::new(SigHandler::Handler(on_stop), SaFlags::empty(), SigSet::empty());
     let nudge = SigAction::new(SigHandler::Handler(on_nudge), SaFlags::empty(), SigSet::empty());
-    for (signal, action) in [(Signal::SIGTERM, &stop), (Signal::SIGINT, &stop), (crate::signals::NUDGE, &nudge)] {
+    for (signal, action) in
+        [(Signal::SIGTERM, &stop), (Signal::SIGINT, &stop), (crate::signals::NUDGE, &nudge)]
+    {
         // SAFETY: the handlers make only async-signal-safe calls and preserve errno.
         unsafe { sigaction(signal, action) }?;
     }

@@ -1,0 +1,43 @@
+//! The end: the summary, the statistics and the exit code; and what a panic leaves behind instead of a message.
+
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use common::exit::{DONE, Failure};
+
+use crate::server::Server;
+
+/// Stopped, but connections had to be cut.
+const CUT: u8 = 3;
+
+/// A handler's panic is told in a line of the log; no message with a source line reaches the user.
+pub fn silence_panics(server: &'static Server) {
+    std::panic::set_hook(Box::new(|panic| {
+        let why = panic.payload_as_str().unwrap_or("no reason given");
+        server
+            .log
+            .complain(format_args!("a handler panicked ({why}): its connection ends, the others go on"));
+    }));
+}
+
+/// Writes the summary and the statistics; gives the exit code.
+///
+/// # Errors
+/// The statistics could not be written.
+pub fn report(server: &Server) -> Result<ExitCode, Failure> {
+    let report = server.report().map_err(Failure::failed)?;
+    server.log.plain(&report);
+    if let Some(file) = &server.options.stats {
+        let mut json = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;
+        json.push('\n');
+        let written = match file.as_os_str() == "-" {
+            true => io::stdout().write_all(json.as_bytes()),
+            false => fs::write(file, json),
+        };
+        written.map_err(|e| {
+            Failure::failed(format!("cannot write the statistics to {}: {e}", file.display()))
+        })?;
+    }
+    Ok(ExitCode::from(if report.cut > 0 { CUT } else { DONE }))
+}

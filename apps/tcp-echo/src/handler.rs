@@ -1,0 +1,113 @@
+//! One connection, served to its end by a thread or process that blocks: the handler of every blocking model.
+//!
+//! The time limits are the socket's own (`SO_RCVTIMEO`, `SO_SNDTIMEO`), inherited from the listener, so they cost no
+//! system call. A panic ends this connection only.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use common::signals::{self, Blocking};
+use common::units::show_size;
+
+use crate::drive::{Turn, turn};
+use crate::seats::Seat;
+use crate::server::Server;
+use crate::session::{Limit, Session};
+use crate::stats::Problem;
+
+/// The exit code of a handler process that panicked.
+pub const PANICKED: i32 = 101;
+
+/// An accepted connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its socket, blocking.
+    pub stream: TcpStream,
+    /// The client. (Asking the socket for it later may fail: the client may be gone.)
+    pub peer: SocketAddr,
+    /// Given back when the connection is dropped.
+    pub seat: Seat,
+}
+
+impl Connection {
+    /// Serves it to its end, closes it and gives back its seat.
+    pub fn serve(self, server: &Server, buffer: &mut [u8]) {
+        serve(&self.stream, self.peer, server, buffer);
+    }
+}
+
+/// Serves a connection to its end. `false` if the handler panicked; the caller closes the socket.
+pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &Server, buffer: &mut [u8]) -> bool {
+    let Server { counters, log, options, .. } = server;
+    log.connection(|| format!("{peer} connected, {} active", counters.active()));
+    let mut session = Session::new(options.faults);
+    let ending = {
+        let _limited_after_stop = Blocking::on(stream, options.drain_idle);
+        catch_unwind(AssertUnwindSafe(|| until_closed(&mut session, peer, stream, server, buffer)))
+    };
+    counters.echoed(session.echoed());
+    let problem = match &ending {
+        Ok(Ok(problem)) => *problem,
+        Ok(Err(_)) => Some(Problem::Broken),
+        Err(_) => Some(Problem::Panic),
+    };
+    if let Some(problem) = problem {
+        counters.problem(problem);
+    }
+    log.connection(|| {
+        let why = match &ending {
+            Ok(Ok(None)) => String::new(),
+            Ok(Ok(Some(problem))) => format!(": {}", problem.name()),
+            Ok(Err(e)) => format!(": {e}"),
+            Err(_) => ": its handler panicked".to_owned(),
+        };
+        format!("{peer} closed, {} echoed{why}", show_size(session.echoed()))
+    });
+    ending.is_ok()
+}
+
+/// Turns until the session is over; gives the limit that ended it, if one did.
+fn until_closed(
+    session: &mut Session,
+    peer: SocketAddr,
+    stream: &TcpStream,
+    server: &Server,
+    buffer: &mut [u8],
+) -> io::Result<Option<Problem>> {
+    let mut problem = None;
+    let mut linger_until = None;
+    loop {
+        if session.limit() == Limit::Linger {
+            let until = *linger_until.get_or_insert_with(|| Instant::now() + Server::LINGER);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                session.expired();
+            } else {
+                stream.set_read_timeout(Some(left))?;
+            }
+        }
+        let echoed = session.echoed();
+        match turn(session, buffer, stream)? {
+            Turn::Full | Turn::Short => {}
+            Turn::Blocked => {
+                problem = problem.or(expired(session.limit()));
+                session.expired();
+            }
+            Turn::Closed => return Ok(problem),
+        }
+        if server.log.shows_echoes() && session.echoed() > echoed {
+            server.log.echo(|| format!("{peer} echoed {}", show_size(session.echoed() - echoed)));
+        }
+    }
+}
+
+/// What it means that this limit has passed. An idle client of a server that drains did nothing wrong.
+fn expired(limit: Limit) -> Option<Problem> {
+    match limit {
+        Limit::Idle if signals::stop_requested().is_none() => Some(Problem::Idle),
+        Limit::Write => Some(Problem::Stalled),
+        Limit::Idle | Limit::Linger | Limit::None => None,
+    }
+}

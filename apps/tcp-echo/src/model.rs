@@ -1,0 +1,88 @@
+//! The models, and the one `match` over them. A model says who runs, never what is done with a byte.
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+
+use common::units::plural;
+
+use crate::models::{pool, process, thread};
+use crate::server::Server;
+
+/// A concurrency model with its own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Model {
+    /// A thread per connection.
+    Thread(thread::Settings),
+    /// A process per connection.
+    Process(process::Spawn),
+    /// A fixed number of workers behind a queue of accepted connections.
+    Pool(pool::Settings),
+}
+
+impl Model {
+    /// Serves until a stop is requested and the connections have drained.
+    ///
+    /// # Errors
+    /// The server cannot start, or its listener is broken. A connection's error never comes here.
+    pub fn serve(&self, listener: TcpListener, server: &'static Server) -> io::Result<()> {
+        match self {
+            Self::Thread(settings) => thread::serve(listener, server, *settings),
+            Self::Process(spawn) => process::serve(listener, server, *spawn),
+            Self::Pool(settings) if settings.of == pool::Of::Threads => {
+                pool::threads::serve(listener, server, *settings)
+            }
+            Self::Pool(settings) => pool::processes::serve(listener, server, *settings),
+        }
+    }
+
+    /// How many connections can be served at the same moment, out of `max_connections` that may be open.
+    #[must_use]
+    pub fn served_at_once(&self, max_connections: u32) -> usize {
+        match self {
+            Self::Thread(_) => max_connections as usize,
+            // each process has its own copy of the parent's one buffer
+            Self::Process(_) => 1,
+            Self::Pool(settings) if settings.of == pool::Of::Threads => settings.workers,
+            Self::Pool(_) => 1,
+        }
+    }
+
+    /// Its name in the ready line, as on the command line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Thread(_) => "thread",
+            Self::Process(_) => "process",
+            Self::Pool(_) => "pool",
+        }
+    }
+
+    /// How many workers a pool has; 0 where there is none.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self {
+            Self::Thread(_) | Self::Process(_) => 0,
+            Self::Pool(settings) => settings.workers,
+        }
+    }
+}
+
+/// With what tells it from others: `thread`, `process by exec`, `pool of 2 workers`.
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Thread(_) => write!(f, "thread"),
+            Self::Process(process::Spawn::Fork) => write!(f, "process"),
+            Self::Process(process::Spawn::Exec) => write!(f, "process by exec"),
+            Self::Pool(settings) => {
+                let workers = plural(settings.workers as u64, "worker");
+                write!(
+                    f,
+                    "pool of {workers}{}",
+                    if settings.of == pool::Of::Processes { " (processes)" } else { "" }
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The pool whose workers are threads. A handler that panics ends its connection; the worker takes the next one. A
+//! memory fault ends them all.
+
+use std::io;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::signals;
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
+
+use super::{OnFull, Settings};
+use crate::accept::Acceptor;
+use crate::handler::Connection;
+use crate::server::Server;
+use crate::stats::Problem;
+
+/// A worker's stack: the handler needs a few KiB.
+const STACK: usize = 128 * 1024;
+/// While the queue is full, the acceptor looks this often whether a stop was requested.
+const FULL_CHECK: Duration = Duration::from_millis(50);
+
+/// Serves until a stop is requested and the connections have drained.
+pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
+    let (queue, handed_over) = bounded(settings.queue_capacity);
+    for number in 0..settings.workers {
+        let handed_over = handed_over.clone();
+        thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(move || work(number, &handed_over, server))
+            .map_err(|e| io::Error::new(e.kind(), format!("no thread for worker {number}: {e}")))?;
+    }
+    drop(handed_over);
+
+    let mut acceptor = Acceptor::new(listener, server, signals::nudge_threads);
+    while let Some(connection) = acceptor.next_connection()? {
+        put(connection, &queue, &mut acceptor, server, settings.on_full);
+    }
+    drop(queue);
+    server.wait_until_drained();
+    Ok(())
+}
+
+/// A worker's life: one connection after the other, until the queue is closed and empty.
+fn work(number: usize, handed_over: &Receiver<Connection>, server: &'static Server) {
+    // there are as many buffers as workers
+    let Some(mut buffer) = server.buffers.take() else { return };
+    for connection in handed_over {
+        server.counters.accepted_by(number);
+        connection.serve(server, &mut buffer);
+    }
+}
+
+/// Puts a connection into the queue. While the queue is full and a stop is requested, the drain begins here: the
+/// workers that it nudges are the ones that make room.
+fn put(
+    connection: Connection,
+    queue: &Sender<Connection>,
+    acceptor: &mut Acceptor,
+    server: &Server,
+    on_full: OnFull,
+) {
+    let mut waiting = match queue.try_send(connection) {
+        Ok(()) => return,
+        Err(TrySendError::Full(connection) | TrySendError::Disconnected(connection)) => connection,
+    };
+    if on_full == OnFull::Reject {
+        server.counters.problem(Problem::Rejected);
+        server.log.complain("the queue is full: connections are closed");
+        return;
+    }
+    loop {
+        match queue.send_timeout(waiting, FULL_CHECK) {
+            Ok(()) => return,
+            Err(SendTimeoutError::Timeout(connection)) => waiting = connection,
+            Err(SendTimeoutError::Disconnected(_)) => return,
+        }
+        if signals::stop_requested().is_some() {
+            acceptor.drain();
+            if Instant::now() >= server.drain_deadline() {
+                server.counters.cut(1);
+                return;
+            }
+        }
+    }
+}

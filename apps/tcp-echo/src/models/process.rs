@@ -1,0 +1,141 @@
+//! A process per connection.
+//!
+//! **How it works.** The parent accepts, makes a child and closes its own copy of the socket; the child serves the
+//! one connection and exits. With `--spawn fork` the child is a copy of the parent; with `--spawn exec` it is this
+//! program started anew with the socket as its standard input, as inetd does.
+//!
+//! **What it costs.** Some 60 µs for a fork: the kernel copies the page tables, so a small parent is a cheap one
+//! (which is why this binary is linked statically). An exec costs ten times that. An idle connection has its own
+//! stack, page tables and touched pages.
+//!
+//! **Where it breaks.** At the limit on processes, and wherever a thousand connections arrive in a second. In return
+//! nothing that a handler does can hurt another: it may crash, leak or be killed, and only its connection ends.
+//!
+//! **Traps.** The parent must close its copy, or the client never sees the end of the stream; the child must close
+//! the listener, or the port stays taken; children must be reaped, and must not outlive a killed parent; a process
+//! with threads must not fork.
+//!
+//! **Who does it.** inetd, sshd, PostgreSQL, the first web servers.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::Command;
+use std::sync::atomic::Ordering;
+
+use common::signals;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getpid, getppid};
+
+use crate::accept::Acceptor;
+use crate::buffers::Buffer;
+use crate::children;
+use crate::handler::{self, Connection, PANICKED};
+use crate::options::Options;
+use crate::server::Server;
+use crate::stats::{Counters, Problem};
+use crate::sys::{fork, reap};
+
+/// How a child is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Spawn {
+    /// A copy of the parent.
+    Fork,
+    /// This program, started anew.
+    Exec,
+}
+
+/// Serves until a stop is requested and the connections have drained.
+pub(crate) fn serve(listener: TcpListener, server: &'static Server, spawn: Spawn) -> io::Result<()> {
+    reap::install(server.counters)?;
+    // one buffer, never touched here: each child writes to its own copy
+    let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
+    let mut acceptor = Acceptor::new(listener, server, children::nudge);
+    while let Some(connection) = acceptor.next_connection()? {
+        let made = match spawn {
+            Spawn::Fork => fork_for(connection, &mut acceptor, &mut buffer, server),
+            Spawn::Exec => exec_for(connection, server),
+        };
+        if let Err(e) = made {
+            server.counters.problem(Problem::Spawn);
+            server.log.complain(format_args!("no process for a connection, it was closed: {e}"));
+        }
+    }
+    server.wait_until_drained();
+    children::kill_all();
+    Ok(())
+}
+
+/// A forked child serves it; the parent's copy is closed on return.
+fn fork_for(
+    connection: Connection,
+    acceptor: &mut Acceptor,
+    buffer: &mut Buffer,
+    server: &'static Server,
+) -> io::Result<()> {
+    let Connection { stream, peer, seat } = connection;
+    let parent = getpid();
+    fork::fork(|| {
+        if !dies_with(parent) {
+            return 0;
+        }
+        acceptor.close();
+        if handler::serve(&stream, peer, server, buffer) { 0 } else { PANICKED }
+    })?;
+    seat.goes_to_child();
+    Ok(())
+}
+
+/// Ties this process's life to its parent's. `false` if the parent was gone before the tie was there: then nobody
+/// waits for us. The tie is to the parent's thread, so only its main thread makes children.
+pub(crate) fn dies_with(parent: Pid) -> bool {
+    prctl::set_pdeathsig(Signal::SIGKILL).is_ok() && getppid() == parent
+}
+
+/// An executed child serves it: this program with the socket as its stdin. Without `pre_exec` the standard library
+/// takes the `posix_spawn` path, which does not copy the parent's page tables.
+fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
+    let Connection { stream, seat, .. } = connection;
+    let counters = server.counters_descriptor();
+    let inherited = format!("{}:{}", getpid(), counters.as_fd().as_raw_fd());
+    let options = &server.options;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("--serve-stdin").arg(inherited);
+    command.arg("--max-conns").arg("1");
+    command.arg("--buffer").arg(options.buffer.to_string());
+    command.arg("--drain-idle").arg(format!("{}us", options.drain_idle.as_micros()));
+    if options.faults {
+        command.arg("--faults");
+    }
+    command.args(vec!["-v"; options.verbosity.into()]);
+    command.stdin(OwnedFd::from(stream)).spawn()?;
+    seat.goes_to_child();
+    Ok(())
+}
+
+/// The life of an executed child: serves the connection on its standard input. `inherited` is what [`exec_for`] made:
+/// the parent's process number and the descriptor of the counters.
+///
+/// # Errors
+/// It was not started by a server, or the parent is gone.
+pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
+    let nonsense =
+        || io::Error::new(io::ErrorKind::InvalidInput, "--serve-stdin is for the server's own use");
+    let (parent, counters) = inherited.split_once(':').ok_or_else(nonsense)?;
+    let parent = Pid::from_raw(parent.parse().map_err(|_| nonsense())?);
+    if !dies_with(parent) {
+        return Ok(0);
+    }
+    signals::install_in_child()?;
+    let shared = Counters::inherited(counters.parse().map_err(|_| nonsense())?)?;
+    // a nudge that came before the handlers were there is lost; this flag is not
+    if shared.counters.draining.load(Ordering::SeqCst) {
+        signals::request_stop();
+    }
+    let server = Server::start(options, shared)?;
+    let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let Ok(peer) = stream.peer_addr() else { return Ok(0) };
+    let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
+    Ok(if handler::serve(&stream, peer, server, &mut buffer) { 0 } else { PANICKED as u8 })
+}

@@ -1,0 +1,87 @@
+//! What every model and every handler needs: the options, the counters, the log and the buffers. Lives as long as
+//! the process, so that threads and children share it by a plain reference.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use common::signals;
+
+use crate::buffers::Buffers;
+use crate::log::Log;
+use crate::options::Options;
+use crate::stats::{Counters, Report};
+use crate::sys::shared::SharedCounters;
+
+/// The server's common ground.
+#[derive(Debug)]
+pub struct Server {
+    /// What the user asked for.
+    pub options: Options,
+    /// What has happened so far.
+    pub counters: &'static Counters,
+    /// Where log lines go.
+    pub log: Log,
+    /// Where buffers come from.
+    pub buffers: Buffers,
+    shared: SharedCounters,
+    started: Instant,
+    drain_deadline: OnceLock<Instant>,
+}
+
+impl Server {
+    /// Prepares everything; `shared` are fresh counters, or those of the parent.
+    ///
+    /// # Errors
+    /// There is no memory for the buffers.
+    pub fn start(options: Options, shared: SharedCounters) -> io::Result<&'static Self> {
+        let counters = shared.counters;
+        Ok(Box::leak(Box::new(Self {
+            log: Log::open(options.verbosity, counters),
+            buffers: Buffers::reserve(options.buffers(), options.buffer)?,
+            options,
+            counters,
+            shared,
+            started: Instant::now(),
+            drain_deadline: OnceLock::new(),
+        })))
+    }
+
+    /// The memory of the counters, for a child that is executed.
+    pub fn counters_descriptor(&self) -> impl AsFd + use<'_> {
+        self.shared.as_fd()
+    }
+
+    /// When connections that are still open will be cut. The first call, at the stop request, sets it.
+    pub fn drain_deadline(&self) -> Instant {
+        *self.drain_deadline.get_or_init(|| Instant::now() + self.options.drain_timeout)
+    }
+
+    /// A stop was requested: the drain time-out runs, and children that are only being started will know.
+    pub fn start_draining(&self) {
+        self.drain_deadline();
+        self.counters.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until every connection has ended, or for the drain time-out; what is left then is counted as cut.
+    pub fn wait_until_drained(&self) {
+        let deadline = self.drain_deadline();
+        if !signals::wait_until(Some(deadline), || self.counters.active() == 0) {
+            self.counters.cut(self.counters.active() as usize);
+        }
+    }
+
+    /// The report on the server's whole life.
+    ///
+    /// # Errors
+    /// The kernel has no accounts for us.
+    pub fn report(&self) -> io::Result<Report> {
+        let model = &self.options.model;
+        Report::of(self.counters, model.to_string(), model.workers(), self.started.elapsed().as_secs_f64())
+    }
+
+    /// How long a read-and-throw-away may take in all before a finished connection is closed.
+    pub const LINGER: Duration = Duration::from_secs(2);
+}

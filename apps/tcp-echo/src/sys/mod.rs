@@ -1,0 +1,11 @@
+//! The only place where `unsafe` may be written. Everything here is safe to call from outside.
+#![expect(
+    unsafe_code,
+    reason = "fork, signal handlers, shared memory and raw descriptors have no safe interface"
+)]
+
+pub(crate) mod descriptor;
+pub(crate) mod exit;
+pub(crate) mod fork;
+pub(crate) mod reap;
+pub(crate) mod shared;
