@@ -1,6 +1,21 @@
 //! `loadgen`: puts a load on a TCP server, checks every byte that comes back, and compares concurrency models.
+//!
+//! The way of a measurement, which is also the order to read in:
+//! [`options`] → [`plan`] → [`subject`] (the server under test) → [`drive`] ([`pace`] × [`ping`]) → [`measure`] →
+//! [`report`]; [`run`] and [`compare`] walk it, [`trial`] judges what came out, [`progress`] shows how far it is.
+//!
+//! [`ping`], [`pace`] and [`measure`] use no socket, file or clock: times are numbers that are passed in.
+
+pub mod compare;
 pub mod drive;
 pub mod measure;
+pub mod options;
 pub mod pace;
 pub mod ping;
 pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod start;
+pub mod subject;
+pub mod trial;

@@ -30,12 +30,7 @@ pub enum Moment {
     /// Nothing is in flight; the measuring is over.
     End,
     /// Time goes by.
-    Tick {
-        /// What is being done.
-        phase: Phase,
-        /// Replies so far.
-        replies: u64,
-    },
+    Tick,
 }
 
 /// How a trial ended.
@@ -93,9 +88,11 @@ pub fn run(
     let (sender, arrivals) = mpsc::channel();
     let (mut workers, mut wakers) = (Vec::new(), Vec::new());
     for index in 0..load.threads {
-        let connections = load.connections / load.threads + usize::from(index < load.connections % load.threads);
+        let connections =
+            load.connections / load.threads + usize::from(index < load.connections % load.threads);
         let made = Worker::new(index, connections, load, target.address, &shared, sender.clone());
-        let (worker, waker) = made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
+        let (worker, waker) =
+            made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
         workers.push(worker);
         wakers.push(waker);
     }
@@ -107,7 +104,8 @@ pub fn run(
         conductor.enter(Phase::Finish);
         let mut shares = Vec::new();
         for thread in threads {
-            let share = thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
+            let share =
+                thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
             shares.push(share.map_err(|e| Failure::failed(format!("a client thread failed: {e}")))?);
         }
         Ok(sum_up(led?, &shares))
@@ -228,7 +226,8 @@ impl Conductor<'_> {
         measured: &[Option<Arrival>],
         drained: &[Option<Arrival>],
     ) -> Led {
-        let last = measured.iter().zip(drained).filter_map(|(early, late)| early.or(*late)).map(|a| a.at).max();
+        let last =
+            measured.iter().zip(drained).filter_map(|(early, late)| early.or(*late)).map(|a| a.at).max();
         let elapsed = Duration::from_nanos(last.unwrap_or(begin).saturating_sub(begin));
         let each: Vec<Duration> = settled
             .iter()
@@ -267,7 +266,7 @@ impl Conductor<'_> {
             return Err(Ending::Interrupted);
         }
         let replies = self.shared.replies();
-        if !(self.watch)(Moment::Tick { phase, replies }) {
+        if !(self.watch)(Moment::Tick) {
             return Err(Ending::ServerGone);
         }
         if replies != progress.0 {

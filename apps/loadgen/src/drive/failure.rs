@@ -8,9 +8,14 @@ use crate::measure::Class;
 #[must_use]
 pub fn of_connect(error: &io::Error) -> Class {
     match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
-            Class::ClientSide
-        }
+        Some(
+            libc::EADDRNOTAVAIL
+            | libc::EADDRINUSE
+            | libc::EMFILE
+            | libc::ENFILE
+            | libc::ENOBUFS
+            | libc::ENOMEM,
+        ) => Class::ClientSide,
         _ => match error.kind() {
             ErrorKind::ConnectionRefused => Class::ConnectRefused,
             ErrorKind::TimedOut => Class::ConnectTimedOut,

@@ -29,8 +29,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 6] =
-        [Self::Ramp, Self::Warm, Self::Settle, Self::Measure, Self::Drain, Self::Finish];
+    const ALL: [Self; 6] = [Self::Ramp, Self::Warm, Self::Settle, Self::Measure, Self::Drain, Self::Finish];
 
     /// Whether new requests are sent.
     #[must_use]

@@ -325,7 +325,8 @@ impl<'a> Worker<'a> {
                 Err(e) => return self.fail(slot, failure::of_transfer(&e), e.raw_os_error()),
             };
             now = self.shared.now();
-            match connection.ping.received(&self.buffer[..count], now, |time, n| tally.reply.record(time, n)) {
+            match connection.ping.received(&self.buffer[..count], now, |time, n| tally.reply.record(time, n))
+            {
                 Ok(replies) => {
                     complete += replies;
                     tally.ok += replies as u64;
@@ -346,7 +347,9 @@ impl<'a> Worker<'a> {
                 self.shared.note_served();
             }
         }
-        if connection.ping.in_flight() == 0 && self.load.reconnect.is_some_and(|limit| connection.sent >= limit) {
+        if connection.ping.in_flight() == 0
+            && self.load.reconnect.is_some_and(|limit| connection.sent >= limit)
+        {
             connection.end(State::Empty);
             if self.phase.sends() {
                 self.open(slot);
@@ -381,7 +384,9 @@ impl<'a> Worker<'a> {
             let late = |since: u64| now.saturating_sub(since) > timeout;
             match connection.state {
                 State::Connecting(since) if late(since) => self.fail(slot, Class::ConnectTimedOut, None),
-                State::Open if connection.ping.oldest().is_some_and(late) && !self.is_left_waiting(connection) => {
+                State::Open
+                    if connection.ping.oldest().is_some_and(late) && !self.is_left_waiting(connection) =>
+                {
                     self.fail(slot, Class::TimedOut, None);
                 }
                 State::Pausing(due) if self.phase.sends() && due <= now => self.open(slot),

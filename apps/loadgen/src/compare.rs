@@ -1,0 +1,218 @@
+//! `loadgen compare`: starts each server, measures it, stops it; in shuffled turns, so that a slow drift of the
+//! machine hits all of them alike.
+//!
+//! A server that cannot be started, dies or answers wrongly costs its own row only. Results are saved after each
+//! trial: whatever happens later, what was measured is kept.
+
+use std::time::{Duration, Instant};
+
+use common::exit::Failure;
+use common::signals;
+
+use crate::drive::{self, Ending, Moment};
+use crate::plan::{ComparePlan, Contender, Load, Target, Workload};
+use crate::progress::Progress;
+use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
+use crate::report::{Trial, save};
+use crate::run;
+use crate::subject::machine::{self, Counters};
+use crate::subject::placement::{self, Placement};
+use crate::subject::sample::{self, Sample};
+use crate::subject::server::Server;
+use crate::trial::Label;
+
+/// What a trial takes beside its load: start, settle, stop. For the time left only.
+const OVERHEAD: Duration = Duration::from_millis(150);
+
+/// Measures all servers under all loads and returns the report.
+///
+/// # Errors
+/// A result could not be saved.
+pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure> {
+    let cpus = placement::allowed_cpus();
+    report.placement = placement::place(plan.manner.pin, &cpus);
+    report.seed = Some(plan.seed);
+    report.workloads =
+        plan.workloads.iter().map(|w| NamedLoad { name: w.name.to_owned(), load: w.load.clone() }).collect();
+    report.subjects = plan.contenders.iter().map(|contender| subject(plan, contender)).collect();
+    let turns = turns(plan);
+    let whole = turns.iter().map(|turn| run::span(&turn.workload.load) + OVERHEAD).sum();
+    let progress = Progress::new(plan.manner.quiet, whole);
+    let begin = Instant::now();
+    for (index, turn) in turns.iter().enumerate() {
+        let Turn { trial, workload, contender } = *turn;
+        progress.begin(&format!("{}/{} {} · {}", index + 1, turns.len(), contender.name, workload.name));
+        let label = Label { trial, workload: workload.name.to_owned(), subject: contender.name.clone() };
+        let trial = measure(plan, &report, turn, label, || progress.reach(begin.elapsed(), whole));
+        report.interrupted = signals::stop_requested().is_some();
+        if let Some(trial) = trial {
+            report.add(trial);
+        }
+        save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
+        if report.interrupted {
+            break;
+        }
+    }
+    progress.finish();
+    Ok(report)
+}
+
+fn subject(plan: &ComparePlan, contender: &Contender) -> Subject {
+    let mut command_line = vec![plan.server.display().to_string()];
+    command_line.extend(contender.arguments.iter().cloned());
+    Subject { name: contender.name.clone(), command_line: Some(command_line), workers: contender.workers }
+}
+
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    trial: u32,
+    workload: &'a Workload,
+    contender: &'a Contender,
+}
+
+/// Trial by trial, load by load, the servers in a new order each time.
+fn turns(plan: &ComparePlan) -> Vec<Turn<'_>> {
+    let mut turns = Vec::new();
+    let mut state = plan.seed;
+    for trial in 1..=plan.manner.trials {
+        for workload in &plan.workloads {
+            let mut order: Vec<&Contender> = plan.contenders.iter().collect();
+            shuffle(&mut order, &mut state);
+            turns.extend(order.into_iter().map(|contender| Turn { trial, workload, contender }));
+        }
+    }
+    turns
+}
+
+/// Fisher and Yates, with numbers from splitmix64.
+fn shuffle<T>(items: &mut [T], state: &mut u64) {
+    for last in (1..items.len()).rev() {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        items.swap(last, ((z ^ (z >> 31)) % (last as u64 + 1)) as usize);
+    }
+}
+
+/// The edges of the measured time, as the server and the machine saw them.
+#[derive(Default)]
+struct Edges {
+    memory_before: Option<u64>,
+    memory: Option<u64>,
+    start: Option<(Sample, Counters)>,
+    end: Option<(Sample, Counters)>,
+    death: Option<String>,
+}
+
+/// One trial. `None`: interrupted before there was anything to tell.
+fn measure(
+    plan: &ComparePlan,
+    report: &Report,
+    turn: &Turn<'_>,
+    label: Label,
+    tick: impl Fn(),
+) -> Option<Trial> {
+    let load = &turn.workload.load;
+    let started = Server::start(&plan.server, &turn.contender.arguments, &report.placement.server);
+    let mut server = match started {
+        Ok(server) => server,
+        Err(_) if signals::stop_requested().is_some() => return None,
+        Err(why) => return Some(label.failed(&format!("could not be started: {why}"))),
+    };
+    let target = Target { name: server.address.to_string(), address: server.address };
+    let mut edges = Edges { memory_before: sample::memory(server.pid()), ..Edges::default() };
+    let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
+        watch(&mut server, &mut edges, load, moment, &tick)
+    });
+    if edges.death.is_none() {
+        edges.death = server.gone();
+    }
+    let left = server.stop();
+    let outcome = match outcome {
+        Ok(outcome) if outcome.ending == Ending::Interrupted && outcome.measured.ok == 0 => return None,
+        Ok(outcome) => outcome,
+        Err(failure) => return Some(label.failed(edges.death.as_ref().unwrap_or(&failure.message))),
+    };
+    let client = Client::of(&outcome, load);
+    let mut cost = cost(&edges, &client, load, &report.placement, report.platform.cpus_allowed.len());
+    if let Some(cost) = &mut cost {
+        let life = client.replies_of_whole_life().max(1) as f64;
+        cost.context_switches_per_request = Some(left.context_switches as f64 / life);
+        cost.page_faults_per_request = Some(left.faults as f64 / life);
+        cost.left_cleanly = Some(left.cleanly.is_ok());
+    }
+    let troubles: Vec<String> = match (&edges.death, left.cleanly) {
+        (Some(death), _) => vec![format!("died in the run: {death}")],
+        (None, Err(why)) => vec![format!("did not leave cleanly: {why}")],
+        (None, Ok(())) => Vec::new(),
+    };
+    let between = match (edges.start, edges.end) {
+        (Some((_, before)), Some((_, after))) => machine::between(before, after),
+        _ => machine::Between::default(),
+    };
+    Some(label.judged(load, client, cost, between, report.platform.cpus_online, &troubles))
+}
+
+/// Looks at the server at the edges; `false`: it is gone, so there is nothing left to measure.
+fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, tick: &impl Fn()) -> bool {
+    match moment {
+        Moment::Start => {
+            let settled = sample::settled(server.pid());
+            edges.memory = (!load.churns()).then(|| sample::memory(server.pid())).flatten();
+            // once more: reading a process's memory map makes no work for it, but takes time
+            edges.start = Some((settled, machine::counters()));
+        }
+        Moment::End => {
+            let counters = machine::counters();
+            edges.end = Some((sample::settled(server.pid()), counters));
+        }
+        Moment::Tick => tick(),
+    }
+    edges.death = server.gone();
+    edges.death.is_none()
+}
+
+fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allowed: usize) -> Option<Cost> {
+    let ((start, _), (end, _)) = (edges.start?, edges.end?);
+    if client.requests.ok == 0 || edges.death.is_some() {
+        return None;
+    }
+    let cpu_seconds = end.cpu.saturating_sub(start.cpu).as_secs_f64();
+    let cpus = if placement.server.is_empty() { allowed } else { placement.server.len() };
+    let growth = match (edges.memory_before, edges.memory) {
+        (Some(before), Some(connected)) if !load.churns() => Some(connected.saturating_sub(before) as f64),
+        _ => None,
+    };
+    Some(Cost {
+        cpu_seconds,
+        cpu_us_per_request: cpu_seconds * 1e6 / client.requests.ok as f64,
+        busy: cpu_seconds / client.seconds.max(1e-9) / cpus.max(1) as f64,
+        context_switches_per_request: None,
+        page_faults_per_request: None,
+        memory_per_connection: growth.map(|bytes| bytes / client.connections.established.max(1) as f64),
+        processes: start.processes,
+        threads: start.threads,
+        left_cleanly: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shuffling_keeps_all_and_depends_on_the_seed() {
+        let order = |seed: u64| {
+            let mut items: Vec<u32> = (0..20).collect();
+            let mut state = seed;
+            shuffle(&mut items, &mut state);
+            items
+        };
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let mut sorted = order(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
+    }
+}

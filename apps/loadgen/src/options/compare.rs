@@ -1,0 +1,144 @@
+//! `loadgen compare`: which servers, under which loads.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, ValueEnum};
+use common::exit::Failure;
+use common::units;
+
+use super::{Common, run};
+use crate::plan::{ComparePlan, Contender, Load, Pin, Stop, Workload};
+use crate::subject::placement;
+
+/// The most workers that a pool is given to serve all connections at once.
+const WORKERS_MAX: usize = 1024;
+/// The fewest workers of the large pool.
+const WORKERS_MANY: usize = 64;
+
+/// Start tcp-echo in each concurrency model and measure them side by side
+#[derive(Debug, Args)]
+pub(super) struct CompareOptions {
+    /// Concurrency models
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "thread,process,pool")]
+    modes: Vec<Mode>,
+    /// Loads: connections that are kept, or a new one for every request
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "persistent,churn")]
+    workloads: Vec<Kind>,
+    /// The server program [default: tcp-echo beside this program]
+    #[arg(long = "tcp-echo", value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// How long to measure each [default: 2s, with --quick 0.7s]
+    #[arg(short = 'd', long, value_name = "TIME", value_parser = units::duration)]
+    duration: Option<Duration>,
+    /// Load before each measuring, not counted [default: 0.5s, with --quick 0.2s]
+    #[arg(short = 'w', long, value_name = "TIME", value_parser = units::duration)]
+    warmup: Option<Duration>,
+    /// How often each is measured, in shuffled turns [default: 3, with --quick 2]
+    #[arg(short = 'x', long, value_name = "N", value_parser = units::count)]
+    trials: Option<u64>,
+    /// In a quarter of the time, less exact
+    #[arg(long)]
+    quick: bool,
+    /// Seed of the shuffling, to repeat a run in the same order [default: the time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// One thread a connection
+    Thread,
+    /// One process a connection
+    Process,
+    /// A fixed number of workers; measured with as many as CPUs and with enough for all connections
+    Pool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Connections are kept
+    Persistent,
+    /// A new connection for every request
+    Churn,
+}
+
+impl CompareOptions {
+    pub(super) fn plan(self) -> Result<ComparePlan, Failure> {
+        let [duration, warmup] = if self.quick { [700, 200] } else { [2000, 500] }.map(Duration::from_millis);
+        let stop = Stop::After(self.duration.unwrap_or(duration));
+        let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None)?;
+        let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
+        let manner = self.common.manner(trials, Pin::Auto)?;
+        let server = match self.server {
+            Some(path) => path,
+            None => beside_this_program()?,
+        };
+        if !server.is_file() {
+            return Err(missing(&server));
+        }
+        let contenders = contenders(&without_repeats(&self.modes), load.connections);
+        let workloads = without_repeats(&self.workloads).iter().map(|kind| workload(*kind, &load)).collect();
+        let seed = self.seed.unwrap_or_else(seed_from_time);
+        Ok(ComparePlan { server, contenders, workloads, seed, manner })
+    }
+}
+
+fn contenders(modes: &[Mode], connections: usize) -> Vec<Contender> {
+    let plain = |mode: &str| Contender {
+        name: mode.to_owned(),
+        arguments: ["--mode", mode, "--port", "0"].map(str::to_owned).to_vec(),
+        workers: None,
+    };
+    let pool = |workers: usize| {
+        let mut contender = plain("pool");
+        contender.name = format!("pool ({})", units::plural(workers as u64, "worker"));
+        // named outright: the server is pinned, so its own default would be the CPUs it is pinned to
+        contender.arguments.extend(["--workers".to_owned(), workers.to_string()]);
+        contender.workers = Some(workers);
+        contender
+    };
+    let few = placement::allowed_cpus().len().max(1);
+    let many = connections.clamp(WORKERS_MANY, WORKERS_MAX);
+    modes
+        .iter()
+        .flat_map(|mode| match mode {
+            Mode::Thread => vec![plain("thread")],
+            Mode::Process => vec![plain("process")],
+            Mode::Pool if few == many => vec![pool(many)],
+            Mode::Pool => vec![pool(few), pool(many)],
+        })
+        .collect()
+}
+
+fn workload(kind: Kind, load: &Load) -> Workload {
+    match kind {
+        Kind::Persistent => Workload { name: "persistent", load: load.clone() },
+        Kind::Churn => {
+            Workload { name: "churn", load: Load { reconnect: Some(1), depth: 1, ..load.clone() } }
+        }
+    }
+}
+
+fn without_repeats<T: PartialEq + Copy>(list: &[T]) -> Vec<T> {
+    list.iter().enumerate().filter(|(at, item)| !list[..*at].contains(item)).map(|(_, item)| *item).collect()
+}
+
+fn beside_this_program() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe()
+        .map_err(|e| Failure::failed(format!("cannot find my own program file: {e}")))?;
+    Ok(own.with_file_name("tcp-echo"))
+}
+
+fn missing(server: &std::path::Path) -> Failure {
+    Failure::failed(format!(
+        "there is no server program {}: build it (cargo build --release) or name it with --tcp-echo PATH",
+        server.display()
+    ))
+}
+
+fn seed_from_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| u64::from(time.subsec_nanos()) + 1)
+}

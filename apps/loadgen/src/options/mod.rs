@@ -1,0 +1,131 @@
+//! The command line: parsed once into a [`crate::plan`], with help for fingers that learned another tool.
+
+mod compare;
+mod fingers;
+mod output;
+mod run;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use common::exit::Failure;
+use common::units;
+
+use crate::plan::{ComparePlan, Manner, Pin, RunPlan};
+
+/// What the user asked for.
+#[derive(Debug)]
+pub enum Asked {
+    /// `loadgen run`.
+    Run(RunPlan),
+    /// `loadgen compare`.
+    Compare(ComparePlan),
+    /// The completion script, `--help` or `--version`: print it and be done.
+    Print(String),
+    /// Become the server of a comparison (hidden: `compare` starts its servers through this).
+    Become(crate::subject::become_server::Order),
+}
+
+/// Understands the command line.
+///
+/// # Errors
+/// A usage failure: one line that says what is wrong and what would be right.
+pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Asked, Failure> {
+    let arguments: Vec<_> = arguments.collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => return Ok(Asked::Print(e.to_string())),
+        Err(e) => return Err(fingers::explain(&e, &arguments)),
+    };
+    if let Some(shell) = cli.completions {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "loadgen", &mut script);
+        return Ok(Asked::Print(String::from_utf8_lossy(&script).into_owned()));
+    }
+    match cli.command {
+        Some(Command::Run(options)) => options.plan().map(Asked::Run),
+        Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
+        Some(Command::Become(order)) => Ok(Asked::Become(order)),
+        None => Err(Failure::usage(
+            "no command was given: write `loadgen run HOST:PORT` or `loadgen compare`, or see `loadgen --help`",
+        )),
+    }
+}
+
+/// Puts a load on a TCP server, checks every byte that comes back, and compares concurrency models honestly.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print a completion script for this shell and exit
+    #[arg(long, value_name = "SHELL")]
+    completions: Option<Shell>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put a load on an echo server that is running already
+    Run(run::RunOptions),
+    /// Start tcp-echo in each concurrency model and measure them side by side
+    Compare(compare::CompareOptions),
+    #[command(hide = true)]
+    Become(crate::subject::become_server::Order),
+}
+
+/// What both commands take.
+#[derive(Debug, Args)]
+struct Common {
+    /// Connections in total, over all client threads
+    #[arg(short = 'c', long, value_name = "N", default_value = "50", value_parser = units::count)]
+    connections: u64,
+    /// Client threads
+    #[arg(short = 't', long, value_name = "N", default_value = "1", value_parser = fingers::threads)]
+    threads: u64,
+    /// Bytes of a message: 64, 1KiB, ...
+    #[arg(short = 's', long, value_name = "BYTES", default_value = "64", value_parser = units::size)]
+    size: u64,
+    /// Requests under way at a time on each connection
+    #[arg(short = 'P', long, value_name = "N", default_value = "1", value_parser = units::count)]
+    pipeline: u64,
+    /// Longest time that a connect or a reply may take
+    #[arg(short = 'T', long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
+    timeout: std::time::Duration,
+    /// Who runs where: the server on the first half of the CPUs and the client on the other half, both on the same
+    /// CPU, or wherever the kernel puts them [default: auto]
+    #[arg(long, value_name = "HOW")]
+    pin: Option<Pin>,
+    /// Also write the report to a file; .json, .csv or .md decides what is in it; may be repeated
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    outputs: Vec<std::path::PathBuf>,
+    /// Print the report as JSON instead of text
+    #[arg(short = 'J', long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Common {
+    fn manner(&self, trials: u64, pin: Pin) -> Result<Manner, Failure> {
+        let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
+        let trials =
+            u32::try_from(trials).ok().filter(|trials| (1..=1000).contains(trials)).ok_or_else(|| {
+                Failure::usage(format!("-x {trials}: a measurement is repeated 1 to 1000 times"))
+            })?;
+        Ok(Manner { trials, pin: self.pin.unwrap_or(pin), outputs, json: self.json, quiet: self.quiet })
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  loadgen compare                                      thread, process and pool side by side, about 80 s
+  loadgen compare --quick                              the same in 20 s, less exact
+  loadgen run 127.0.0.1:12000                          50 connections, 64 B, 5 s
+  loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB     500 connections, 16 requests of 1 KiB on each
+  loadgen run 127.0.0.1:12000 --reconnect 1            a new connection for every request
+  loadgen run 127.0.0.1:12000 -n 1m -o result.json     a million requests, kept as JSON
+
+The load is a closed loop: a connection sends its next request when a reply has come. That measures
+throughput and service time; it says nothing about latency under a load that does not wait.
+
+Exit codes: 0 done · 1 failed (errors, wrong replies, no server) · 2 usage · 130 interrupted, report partial";

@@ -1,0 +1,145 @@
+//! `loadgen run` and the checks that both commands share.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use clap::Args;
+use common::exit::Failure;
+use common::units;
+
+use super::Common;
+use crate::plan::{Load, Pin, RunPlan, Stop, Target};
+
+/// Bounds of one load. Generous, but everything has one.
+const CONNECTIONS_MAX: u64 = 100_000;
+const THREADS_MAX: u64 = 128;
+const SIZE_MAX: u64 = 64 << 20;
+const DEPTH_MAX: u64 = 65_536;
+/// All messages of all connections together.
+const MEMORY_MAX: u64 = 1 << 30;
+
+/// Put a load on an echo server that is running already
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    /// The server: a name or an address, and a port; for IPv6 [::1]:12000
+    #[arg(value_name = "HOST:PORT")]
+    target: String,
+    /// How long to measure [default: 5s]
+    #[arg(short = 'd', long, value_name = "TIME", value_parser = units::duration)]
+    duration: Option<Duration>,
+    /// Measure this many requests instead of a time
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration", value_parser = units::count)]
+    requests: Option<u64>,
+    /// Load before the measuring, not counted
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "1s", value_parser = units::duration)]
+    warmup: Duration,
+    /// Replace each connection after this many replies; 1 = a new connection for every request
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    reconnect: Option<u64>,
+    /// How often to repeat the measurement
+    #[arg(short = 'x', long, value_name = "N", default_value = "1", value_parser = units::count)]
+    trials: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl RunOptions {
+    pub(super) fn plan(self) -> Result<RunPlan, Failure> {
+        let stop = match self.requests {
+            Some(0) => {
+                return Err(Failure::usage("-n 0: nothing would be measured; write for example -n 10k"));
+            }
+            Some(requests) => Stop::Requests(requests),
+            None => Stop::After(self.duration.unwrap_or(Duration::from_secs(5))),
+        };
+        let load = load(&self.common, stop, self.warmup, self.reconnect)?;
+        let manner = self.common.manner(self.trials, Pin::Auto)?;
+        Ok(RunPlan { target: resolve(&self.target)?, load, manner })
+    }
+}
+
+/// Checks what can be checked without doing anything.
+pub(super) fn load(
+    common: &Common,
+    stop: Stop,
+    warmup: Duration,
+    reconnect: Option<u64>,
+) -> Result<Load, Failure> {
+    let connections = within("-c", common.connections, CONNECTIONS_MAX)?;
+    let threads = within("-t", common.threads, THREADS_MAX)?;
+    let size = within("-s", common.size, SIZE_MAX)?;
+    let depth = within("-P", common.pipeline, DEPTH_MAX)?;
+    if threads > connections {
+        return Err(Failure::usage(format!(
+            "-t {threads}: more threads than connections (-c {connections}): some would have nothing to do"
+        )));
+    }
+    if (connections * depth) as u64 * (size as u64 + 8) > MEMORY_MAX {
+        return Err(Failure::usage(format!(
+            "-c {connections} × -P {depth} × -s {size}: the messages would fill more than 1 GiB: make one of them smaller"
+        )));
+    }
+    if stop == Stop::After(Duration::ZERO) {
+        return Err(Failure::usage("-d 0: nothing would be measured; write for example -d 5s"));
+    }
+    if common.timeout < Duration::from_millis(1) {
+        return Err(Failure::usage("-T is too short: at least 1ms; write for example -T 5s"));
+    }
+    if reconnect == Some(0) {
+        return Err(Failure::usage(
+            "--reconnect 0: a connection carries at least 1 request; leave it out to keep connections",
+        ));
+    }
+    Ok(Load { connections, stop, threads, size, depth, warmup, reconnect, timeout: common.timeout })
+}
+
+fn within(option: &str, value: u64, max: u64) -> Result<usize, Failure> {
+    if (1..=max).contains(&value) {
+        Ok(value as usize)
+    } else {
+        Err(Failure::usage(format!("{option} {value}: must be from 1 to {}", units::show_count(max))))
+    }
+}
+
+/// Finds the address. IPv4 first where a name has both: that is what the servers here listen on.
+fn resolve(name: &str) -> Result<Target, Failure> {
+    let plain = name.strip_prefix("tcp://").unwrap_or(name);
+    if let Some((scheme, _)) = plain.split_once("://") {
+        return Err(Failure::usage(format!(
+            "{name}: {scheme} is not spoken here: write HOST:PORT of a TCP echo server"
+        )));
+    }
+    if !plain.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Err(Failure::usage(format!(
+            "{name}: a port is missing or wrong: write for example 127.0.0.1:12000"
+        )));
+    }
+    let addresses: Vec<SocketAddr> = match plain.to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(e) if plain.matches(':').count() > 1 && !plain.contains('[') => {
+            return Err(Failure::usage(format!(
+                "{name}: {e}: write an IPv6 address in brackets, [::1]:12000"
+            )));
+        }
+        Err(e) => return Err(Failure::failed(format!("cannot find {name}: {e}: is the name right?"))),
+    };
+    let first = addresses.iter().find(|a| a.is_ipv4()).or(addresses.first());
+    match first {
+        Some(address) => Ok(Target { name: plain.to_owned(), address: *address }),
+        None => Err(Failure::failed(format!("cannot find {name}: the name has no address"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_needs_a_port_and_a_known_scheme() {
+        assert_eq!(resolve("[::1]:80").unwrap().address, "[::1]:80".parse().unwrap());
+        assert_eq!(resolve("tcp://127.0.0.1:80").unwrap().name, "127.0.0.1:80");
+        for wrong in ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "http://127.0.0.1:80", "::1:80:x"] {
+            assert_eq!(resolve(wrong).unwrap_err().code, common::exit::USAGE, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! One line a trial, for spreadsheets. Times are in microseconds; an empty field means "not known".
+
+use std::fmt::Write;
+
+use super::{Report, Trial};
+
+const COLUMNS: &str = "workload,subject,trial,verdict,seconds,requests_per_second,requests,errors,requested,established,\
+served,p50_us,p90_us,p99_us,p999_us,p9999_us,max_us,connect_p50_us,connect_p99_us,client_busy,server_cpu_us_per_request,\
+context_switches_per_request,page_faults_per_request,memory_per_connection_bytes,processes,threads,limited_by,reasons";
+
+/// A head line and a line for each trial.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut out = format!("{COLUMNS}\n");
+    for trial in &report.trials {
+        let _ = writeln!(out, "{}", line(trial));
+    }
+    out
+}
+
+fn line(trial: &Trial) -> String {
+    let (client, server) = (trial.client.as_ref(), trial.server.as_ref());
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+    let micros = |nanos: Option<u64>| number(nanos.map(|nanos| nanos as f64 / 1e3));
+    let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let reply = client.map(|c| c.reply);
+    let connect = client.and_then(|c| c.connect);
+    let connections = client.map(|c| &c.connections);
+    let fields = [
+        text(&trial.workload),
+        text(&trial.subject),
+        trial.trial.to_string(),
+        trial.verdict.level.word().to_owned(),
+        number(client.map(|c| c.seconds)),
+        number(client.map(|c| c.requests_per_second)),
+        count(client.map(|c| c.requests.ok)),
+        count(client.map(|c| c.errors.iter().map(|error| error.connections).sum())),
+        count(connections.map(|c| c.requested as u64)),
+        count(connections.map(|c| c.established as u64)),
+        count(connections.map(|c| c.served as u64)),
+        micros(reply.map(|r| r.p50)),
+        micros(reply.map(|r| r.p90)),
+        micros(reply.map(|r| r.p99)),
+        micros(reply.map(|r| r.p999)),
+        micros(reply.map(|r| r.p9999)),
+        micros(reply.map(|r| r.max)),
+        micros(connect.map(|c| c.p50)),
+        micros(connect.map(|c| c.p99)),
+        number(client.map(|c| c.busy)),
+        number(server.map(|s| s.cpu_us_per_request)),
+        number(server.and_then(|s| s.context_switches_per_request)),
+        number(server.and_then(|s| s.page_faults_per_request)),
+        number(server.and_then(|s| s.memory_per_connection)),
+        count(server.map(|s| s.processes as u64)),
+        count(server.map(|s| s.threads)),
+        trial.limited_by.map_or_else(String::new, |limit| limit.word().to_owned()),
+        text(&trial.verdict.reasons.join("; ")),
+    ];
+    fields.join(",")
+}
+
+/// Quotes a text where a comma, a quote or a line break would be misread.
+fn text(value: &str) -> String {
+    if value.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
+}

@@ -1,0 +1,257 @@
+//! A report as plain data: what was asked, on what machine, and what each trial gave.
+
+use serde::Serialize;
+
+use super::summary::{self, Row};
+use crate::drive::{Ending, Outcome, failure};
+use crate::measure::{self, Class, Losses, Quantiles, Tally, verdict::Limit, verdict::Verdict};
+use crate::plan::Load;
+use crate::subject::machine::{Between, Platform};
+use crate::subject::placement::Placement;
+
+/// Changes whenever a program that reads the JSON would have to change.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that a report says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version of this structure.
+    pub schema: u32,
+    /// `run` or `compare`.
+    pub command: &'static str,
+    /// The command line, to repeat it.
+    pub command_line: Vec<String>,
+    /// When it began.
+    pub started: String,
+    /// Whether it was cut short by a signal: then it is partial.
+    pub interrupted: bool,
+    /// What was said about the load: latencies of a closed loop are service times.
+    pub load_model: &'static str,
+    /// Seed of the shuffling, where there was any.
+    pub seed: Option<u64>,
+    /// Trials that were planned for each row.
+    pub trials_planned: u32,
+    /// Who ran where.
+    pub placement: Placement,
+    /// The machine.
+    pub platform: Platform,
+    /// The loads, in the order of the tables.
+    pub workloads: Vec<NamedLoad>,
+    /// The servers, in the order of the rows.
+    pub subjects: Vec<Subject>,
+    /// Medians and ranges over the trials.
+    pub summary: Vec<Row>,
+    /// Each trial, in the order in which they were made.
+    pub trials: Vec<Trial>,
+}
+
+/// A load and its name.
+#[derive(Debug, Clone, Serialize)]
+pub struct NamedLoad {
+    /// `persistent`, `churn`, ...
+    pub name: String,
+    /// The load.
+    pub load: Load,
+}
+
+/// A server and how it was started.
+#[derive(Debug, Clone, Serialize)]
+pub struct Subject {
+    /// The name of its row.
+    pub name: String,
+    /// Its command line, if it was started for this.
+    pub command_line: Option<Vec<String>>,
+    /// Connections that it can serve at a time, where that is limited by design.
+    pub workers: Option<usize>,
+}
+
+/// One measurement of one server under one load.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trial {
+    /// Counts from 1.
+    pub trial: u32,
+    /// Name of the load.
+    pub workload: String,
+    /// Name of the server.
+    pub subject: String,
+    /// May it be believed?
+    pub verdict: Verdict,
+    /// What limited it.
+    pub limited_by: Option<Limit>,
+    /// The client's figures; none if there was nothing to measure.
+    pub client: Option<Client>,
+    /// The server's figures; none if it is not ours.
+    pub server: Option<Cost>,
+    /// The whole machine during the measuring.
+    pub machine: Option<Between>,
+}
+
+/// What the client saw.
+#[derive(Debug, Clone, Serialize)]
+pub struct Client {
+    /// How the trial ended.
+    pub ending: Ending,
+    /// The time that was really measured.
+    pub seconds: f64,
+    /// Right replies per second.
+    pub requests_per_second: f64,
+    /// The books of the measured time.
+    pub requests: Books,
+    /// Connections.
+    pub connections: Connections,
+    /// From the sending of a request to the last byte of its reply, in nanoseconds.
+    pub reply: Quantiles,
+    /// From the start of a connect to its end, for connections opened in the measured time.
+    pub connect: Option<Quantiles>,
+    /// What failed in the whole trial, warm-up included.
+    pub errors: Vec<ErrorCount>,
+    /// The first wrong reply.
+    pub first_wrong: Option<String>,
+    /// CPU time of all client threads.
+    pub cpu_seconds: f64,
+    /// The busiest client thread, as a share of its time.
+    pub busy: f64,
+}
+
+/// Scheduled = ok + lost + in flight; `balanced` says that it adds up.
+#[derive(Debug, Clone, Serialize)]
+pub struct Books {
+    /// Under way when the measuring began: on connections that nobody serves.
+    pub in_flight_at_start: u64,
+    /// Sent while measuring.
+    pub scheduled: u64,
+    /// Came back complete and right.
+    pub ok: u64,
+    /// Were under way on connections that failed.
+    pub lost: Vec<ErrorCount>,
+    /// Under way at the end.
+    pub in_flight_at_end: u64,
+    /// Nothing is missing.
+    pub balanced: bool,
+    /// Right replies before the measuring.
+    pub warmup_ok: u64,
+}
+
+/// Three numbers that differ when something is worth knowing, and a fourth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Connections {
+    /// Asked for.
+    pub requested: usize,
+    /// Accepted by the server's kernel.
+    pub established: usize,
+    /// Got at least one reply.
+    pub served: usize,
+    /// Opened while measuring.
+    pub opened: u64,
+}
+
+/// One kind of failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorCount {
+    /// Which class.
+    pub class: Class,
+    /// The kernel's number, where there is one.
+    pub errno: Option<i32>,
+    /// The kernel's words for it.
+    pub meaning: Option<String>,
+    /// Connections that failed so.
+    pub connections: u64,
+    /// Requests that were in flight on them.
+    pub requests: u64,
+}
+
+/// What the server spent, its whole tree of processes, dead children included.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cost {
+    /// User and system time between the edges.
+    pub cpu_seconds: f64,
+    /// The same for each request of that time.
+    pub cpu_us_per_request: f64,
+    /// The same as a share of the CPUs that it may use.
+    pub busy: f64,
+    /// Over the server's whole life, for each request of its whole life.
+    pub context_switches_per_request: Option<f64>,
+    /// Likewise.
+    pub page_faults_per_request: Option<f64>,
+    /// Growth of the proportional set size from before the first connection to the start of the measuring, for each
+    /// established connection, in bytes. Only where connections are kept.
+    pub memory_per_connection: Option<f64>,
+    /// Live processes while connected.
+    pub processes: usize,
+    /// Live threads while connected, over all processes.
+    pub threads: u64,
+    /// Whether it left in order when asked to.
+    pub left_cleanly: Option<bool>,
+}
+
+impl Report {
+    /// Adds a trial and brings the summary up to date.
+    pub fn add(&mut self, trial: Trial) {
+        self.trials.push(trial);
+        self.summary = summary::rows(self);
+    }
+}
+
+impl Client {
+    /// Puts the outcome of a trial into figures.
+    #[must_use]
+    pub fn of(outcome: &Outcome, load: &Load) -> Self {
+        let measured = &outcome.measured;
+        let seconds = outcome.elapsed.as_secs_f64();
+        let mut whole = Losses::default();
+        whole.merge(&outcome.earlier.losses);
+        whole.merge(&measured.losses);
+        let connect = measured.connect.quantiles();
+        Self {
+            ending: outcome.ending,
+            seconds,
+            requests_per_second: if seconds > 0.0 { measured.ok as f64 / seconds } else { 0.0 },
+            requests: Books::of(outcome, measured),
+            connections: Connections {
+                requested: load.connections,
+                established: outcome.established,
+                served: outcome.served,
+                opened: measured.opened,
+            },
+            reply: measured.reply.quantiles(),
+            connect: (connect.count > 0).then_some(connect),
+            errors: counts(&whole),
+            first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
+            cpu_seconds: outcome.client_cpu.as_secs_f64(),
+            busy: outcome.client_busy,
+        }
+    }
+
+    /// Right replies of the whole trial, warm-up included.
+    #[must_use]
+    pub fn replies_of_whole_life(&self) -> u64 {
+        self.requests.ok + self.requests.warmup_ok
+    }
+}
+
+impl Books {
+    fn of(outcome: &Outcome, measured: &Tally) -> Self {
+        Self {
+            in_flight_at_start: outcome.carried_in,
+            scheduled: measured.scheduled,
+            ok: measured.ok,
+            lost: counts(&measured.losses),
+            in_flight_at_end: outcome.carried_out,
+            balanced: measure::conserved(outcome.carried_in, measured, outcome.carried_out),
+            warmup_ok: outcome.earlier.ok,
+        }
+    }
+}
+
+fn counts(losses: &Losses) -> Vec<ErrorCount> {
+    losses
+        .iter()
+        .map(|(class, errno, loss)| ErrorCount {
+            class,
+            errno,
+            meaning: errno.map(failure::describe),
+            connections: loss.connections,
+            requests: loss.requests,
+        })
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! The tables for a document.
+
+use super::summary::Row;
+use super::text::{self, cells};
+use super::{Report, notes};
+
+/// Heads, tables, notes.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut out = format!("# loadgen {}\n\n", report.command);
+    for line in text::head(report) {
+        out.push_str(&format!("{line}\n\n"));
+    }
+    out.push_str(&format!("    {}\n", report.command_line.join(" ")));
+    for workload in &report.workloads {
+        let rows: Vec<&Row> = report.summary.iter().filter(|row| row.workload == workload.name).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n## {}\n\n{}\n\n", workload.name, text::describe(&workload.load)));
+        out.push_str(&table(&rows));
+        for note in notes::for_workload(report, &workload.name) {
+            out.push_str(&format!("\n{note}\n"));
+        }
+    }
+    for note in notes::for_report(report) {
+        out.push_str(&format!("\n{note}\n"));
+    }
+    out
+}
+
+fn table(rows: &[&Row]) -> String {
+    let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
+    let titles: Vec<String> =
+        columns.iter().map(|(title, _)| title.replace("\n/", "/").replace('\n', " ")).collect();
+    let mut out = format!("| server | {} |\n|---|{}\n", titles.join(" | "), "--:|".repeat(titles.len()));
+    for row in rows {
+        let figures: Vec<String> = columns.iter().map(|(_, figure)| figure(row)).collect();
+        out.push_str(&format!("| {} | {} |\n", row.subject.replace('|', "\\|"), figures.join(" | ")));
+    }
+    out
+}

@@ -1,0 +1,117 @@
+//! The sentences under a table: what a reader might otherwise misread. Each is said only where the figures show it.
+
+use common::units::plural;
+
+use super::Report;
+use super::summary::{Row, Spread};
+use crate::measure::verdict::{Level, Limit};
+use crate::trial::show_error;
+
+/// The notes for one load's table.
+#[must_use]
+pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
+    let rows: Vec<&Row> = report.summary.iter().filter(|row| row.workload == workload).collect();
+    let mut notes = Vec::new();
+    notes.extend(rows.iter().filter_map(|row| partly_served(report, row)));
+    notes.extend(cheapest(&rows));
+    if report.command == "compare" {
+        notes.extend(client_limited(&rows));
+    }
+    for row in &rows {
+        let name = &row.subject;
+        let level = row.verdict.level;
+        if level == Level::Ok {
+            continue;
+        }
+        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.reasons.join("; ")));
+        if row.trials > 1 && !row.errors.is_empty() {
+            let errors: Vec<String> = row.errors.iter().map(show_error).collect();
+            notes.push(format!("{name}: in all trials together: {}.", errors.join("; ")));
+        }
+    }
+    notes
+}
+
+/// What holds for all tables.
+#[must_use]
+pub fn for_report(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.interrupted {
+        notes.push("INTERRUPTED: this report is partial.".to_owned());
+    }
+    let several = report.summary.iter().any(|row| row.trials > 1);
+    if report.command == "compare" {
+        notes.push(format!(
+            "{}CPU is the server's, all its processes and dead children included, between two moments with nothing in \
+             flight; context switches are those of its whole life, for each request of its whole life; memory is what \
+             its proportional set size grew by, for each established connection.",
+            if several { "Medians over the trials; ± is half the range. " } else { "" }
+        ));
+    }
+    notes.push(
+        "Closed loop: each connection waits for its replies. Requests/s is throughput, the times are service times; \
+         neither tells the latency under a load that does not wait."
+            .to_owned(),
+    );
+    notes
+}
+
+/// A pool with fewer workers than connections: the truth about pools, and no error.
+fn partly_served(report: &Report, row: &Row) -> Option<String> {
+    if row.served == 0 || row.served >= row.established {
+        return None;
+    }
+    let workers = report.subjects.iter().find(|subject| subject.name == row.subject)?.workers;
+    let because = match workers {
+        Some(workers) if workers == row.served => format!(
+            ": each of its {} serves one connection to its end, and the others wait in the queue",
+            plural(workers as u64, "worker")
+        ),
+        _ => ": the others were accepted and never answered".to_owned(),
+    };
+    Some(format!(
+        "{} served {} of {} connections{because}. Its other figures are those of {} only.",
+        row.subject,
+        row.served,
+        row.established,
+        plural(row.served as u64, "connection")
+    ))
+}
+
+/// Who needs the least CPU, if the ranges of the trials do not overlap.
+fn cheapest(rows: &[&Row]) -> Option<String> {
+    let mut costs: Vec<(&str, Spread)> = rows
+        .iter()
+        .filter(|row| row.served == row.established && row.verdict.level <= Level::Suspect)
+        .filter_map(|row| Some((row.subject.as_str(), row.cpu_us_per_request?)))
+        .collect();
+    costs.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
+    let [(first, least), rest @ ..] = costs.as_slice() else { return None };
+    if rest.is_empty() {
+        return None;
+    }
+    let (same, more): (Vec<&(&str, Spread)>, Vec<&(&str, Spread)>) =
+        rest.iter().partition(|(_, cost)| cost.overlaps(least));
+    let mut parts = Vec::new();
+    for (name, cost) in &more {
+        parts.push(format!("{name} {:.2} ×", cost.median / least.median.max(1e-9)));
+    }
+    let names = |list: &[&(&str, Spread)]| list.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let equal =
+        if same.is_empty() { String::new() } else { format!("; no difference shown to {}", names(&same)) };
+    let compared =
+        if parts.is_empty() { String::new() } else { format!("; against it {}", parts.join(", ")) };
+    Some(format!("Least server CPU for a request, all connections served: {first}{equal}{compared}."))
+}
+
+fn client_limited(rows: &[&Row]) -> Option<String> {
+    let names: Vec<&str> =
+        rows.iter().filter(|r| r.limited_by == Some(Limit::Client)).map(|r| r.subject.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Limited by the client: {}. The server was not busy all the time; its requests/s are a lower bound, its CPU \
+             for a request holds.",
+            names.join(", ")
+        )
+    })
+}

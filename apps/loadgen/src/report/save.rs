@@ -1,0 +1,41 @@
+//! Writes a report to the files that the user named: whole or not at all.
+
+use std::fs;
+use std::path::Path;
+
+use common::exit::Failure;
+
+use super::{Report, csv, json, markdown};
+use crate::plan::{Format, Output};
+
+/// Writes every file anew. A reader sees the old one or the new one, never half of one.
+///
+/// # Errors
+/// The first file that could not be written.
+pub fn save(report: &Report, outputs: &[Output]) -> Result<(), Failure> {
+    for output in outputs {
+        let text = match output.format {
+            Format::Json => json::render(report),
+            Format::Csv => csv::render(report),
+            Format::Markdown => markdown::render(report),
+        };
+        replace(&output.path, &text).map_err(|e| {
+            Failure::failed(format!(
+                "cannot write {}: {e}: choose another file with -o",
+                output.path.display()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}

@@ -1,0 +1,182 @@
+//! From trials to rows: the median of each figure and its range.
+
+use serde::Serialize;
+
+use super::data::{Client, Cost, ErrorCount, Report, Trial};
+use crate::measure::verdict::{Level, Limit, Verdict};
+
+/// The middle and the ends of some trials' figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half of the trials were below.
+    pub median: f64,
+    /// The lowest.
+    pub low: f64,
+    /// The highest.
+    pub high: f64,
+}
+
+/// One server under one load, over all trials.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Name of the load.
+    pub workload: String,
+    /// Name of the server.
+    pub subject: String,
+    /// Trials that gave figures.
+    pub trials: usize,
+    /// Right replies per second.
+    pub requests_per_second: Option<Spread>,
+    /// Server CPU for each request, in microseconds.
+    pub cpu_us_per_request: Option<Spread>,
+    /// Context switches for each request.
+    pub context_switches_per_request: Option<Spread>,
+    /// Median reply time, in nanoseconds, as the following.
+    pub p50: Option<Spread>,
+    /// 99 % were no longer.
+    pub p99: Option<Spread>,
+    /// 99.9 % were no longer.
+    pub p999: Option<Spread>,
+    /// The longest.
+    pub max: Option<Spread>,
+    /// Median connect time.
+    pub connect_p50: Option<Spread>,
+    /// Server memory for each connection, in bytes.
+    pub memory_per_connection: Option<Spread>,
+    /// Asked for.
+    pub requested: usize,
+    /// The fewest of any trial.
+    pub established: usize,
+    /// The fewest of any trial.
+    pub served: usize,
+    /// All failures of all trials.
+    pub errors: Vec<ErrorCount>,
+    /// The worst of all trials, with all reasons.
+    pub verdict: Verdict,
+    /// What limited most trials.
+    pub limited_by: Option<Limit>,
+}
+
+impl Spread {
+    /// Of these figures; `None` if there are none.
+    #[must_use]
+    pub fn of(mut figures: Vec<f64>) -> Option<Self> {
+        figures.sort_by(f64::total_cmp);
+        let (low, high) = (*figures.first()?, *figures.last()?);
+        let middle = figures.len() / 2;
+        let median = if figures.len() % 2 == 1 {
+            figures[middle]
+        } else {
+            f64::midpoint(figures[middle - 1], figures[middle])
+        };
+        Some(Self { median, low, high })
+    }
+
+    /// Half the range in per cent of the median.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        if self.median == 0.0 { 0.0 } else { (self.high - self.low) / 2.0 / self.median * 100.0 }
+    }
+
+    /// Whether the ranges share a value: then no difference was shown.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.low <= other.high && other.low <= self.high
+    }
+}
+
+/// The rows of a report, load by load, in the order of its servers; rows without any trial are left out.
+#[must_use]
+pub fn rows(report: &Report) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for workload in &report.workloads {
+        for subject in &report.subjects {
+            let trials: Vec<&Trial> = report
+                .trials
+                .iter()
+                .filter(|trial| trial.workload == workload.name && trial.subject == subject.name)
+                .collect();
+            if !trials.is_empty() {
+                rows.push(row(&trials, workload.load.connections));
+            }
+        }
+    }
+    rows
+}
+
+fn row(trials: &[&Trial], requested: usize) -> Row {
+    let clients: Vec<&Client> = trials.iter().filter_map(|trial| trial.client.as_ref()).collect();
+    let costs: Vec<&Cost> = trials.iter().filter_map(|trial| trial.server.as_ref()).collect();
+    let measured = || clients.iter().filter(|client| client.requests.ok > 0);
+    let client = |of: fn(&Client) -> f64| Spread::of(measured().map(|c| of(c)).collect());
+    let cost = |of: fn(&Cost) -> Option<f64>| Spread::of(costs.iter().filter_map(|c| of(c)).collect());
+    Row {
+        workload: trials[0].workload.clone(),
+        subject: trials[0].subject.clone(),
+        trials: measured().count(),
+        requests_per_second: client(|c| c.requests_per_second),
+        cpu_us_per_request: cost(|c| Some(c.cpu_us_per_request)),
+        context_switches_per_request: cost(|c| c.context_switches_per_request),
+        p50: client(|c| c.reply.p50 as f64),
+        p99: client(|c| c.reply.p99 as f64),
+        p999: client(|c| c.reply.p999 as f64),
+        max: client(|c| c.reply.max as f64),
+        connect_p50: Spread::of(clients.iter().filter_map(|c| Some(c.connect?.p50 as f64)).collect()),
+        memory_per_connection: cost(|c| c.memory_per_connection),
+        requested,
+        established: clients.iter().map(|c| c.connections.established).min().unwrap_or(0),
+        served: clients.iter().map(|c| c.connections.served).min().unwrap_or(0),
+        errors: add_up(&clients),
+        verdict: worst(trials),
+        limited_by: most_common(trials),
+    }
+}
+
+fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {
+    let mut sums: Vec<ErrorCount> = Vec::new();
+    for error in clients.iter().flat_map(|client| &client.errors) {
+        match sums.iter_mut().find(|sum| (sum.class, sum.errno) == (error.class, error.errno)) {
+            Some(sum) => {
+                sum.connections += error.connections;
+                sum.requests += error.requests;
+            }
+            None => sums.push(error.clone()),
+        }
+    }
+    sums
+}
+
+/// The worst level, and each reason once, with the trial it came from if not all have it.
+fn worst(trials: &[&Trial]) -> Verdict {
+    let level = trials.iter().map(|trial| trial.verdict.level).max().unwrap_or(Level::Ok);
+    let mut reasons: Vec<String> = Vec::new();
+    for trial in trials {
+        for reason in &trial.verdict.reasons {
+            let reason =
+                if trials.len() > 1 { format!("trial {}: {reason}", trial.trial) } else { reason.clone() };
+            reasons.push(reason);
+        }
+    }
+    Verdict { level, reasons }
+}
+
+fn most_common(trials: &[&Trial]) -> Option<Limit> {
+    let limits: Vec<Limit> = trials.iter().filter_map(|trial| trial.limited_by).collect();
+    let votes = |limit: Limit| limits.iter().filter(|other| **other == limit).count();
+    limits.iter().copied().max_by_key(|limit| votes(*limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_has_a_middle_and_ends() {
+        assert_eq!(Spread::of(vec![]), None);
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Some(Spread { median: 2.0, low: 1.0, high: 3.0 }));
+        let even = Spread::of(vec![4.0, 2.0]).unwrap();
+        assert_eq!((even.median, even.percent().round()), (3.0, 33.0));
+        assert!(even.overlaps(&Spread { median: 5.0, low: 4.0, high: 6.0 }));
+        assert!(!even.overlaps(&Spread { median: 5.0, low: 4.5, high: 6.0 }));
+    }
+}

@@ -1,0 +1,120 @@
+//! The report of `run`: one server, so no table but lines.
+
+use std::time::Duration;
+
+use common::units::{plural, show_count, show_duration};
+
+use super::cells;
+use crate::measure::Quantiles;
+use crate::measure::verdict::Limit;
+use crate::report::Report;
+use crate::report::data::{Client, Trial};
+use crate::report::summary::Row;
+use crate::trial::show_error;
+
+/// One block a trial, and the medians if there are several.
+#[must_use]
+pub(super) fn render(report: &Report, rows: &[&Row]) -> String {
+    let mut out = String::new();
+    for trial in &report.trials {
+        if report.trials.len() > 1 {
+            out.push_str(&format!("trial {}\n", trial.trial));
+        }
+        if let Some(client) = &trial.client {
+            out.push_str(&figures(trial, client));
+        }
+    }
+    for row in rows.iter().filter(|row| row.trials > 1) {
+        let requests = format!(
+            "{} requests/s ({})",
+            cells::count(row.requests_per_second),
+            cells::plus_minus(row.requests_per_second, row.trials)
+        );
+        let times = format!(
+            "p50 {} · p99 {} · max {}",
+            cells::time(row.p50),
+            cells::time(row.p99),
+            cells::time(row.max)
+        );
+        out.push_str(&format!("median of {} trials\n", row.trials));
+        out.push_str(&line("requests", &requests));
+        out.push_str(&line("reply time", &times));
+    }
+    out
+}
+
+fn figures(trial: &Trial, client: &Client) -> String {
+    let seconds = show_duration(Duration::from_secs_f64(client.seconds));
+    let mut out = line(
+        "requests",
+        &format!(
+            "{} ok in {seconds}: {} requests/s",
+            show_count(client.requests.ok),
+            show_count(client.requests_per_second.round() as u64)
+        ),
+    );
+    if client.reply.count > 0 {
+        out.push_str(&line("reply time", &times(&client.reply)));
+    }
+    if let Some(connect) = &client.connect {
+        out.push_str(&line("connect time", &times(connect)));
+    }
+    let c = &client.connections;
+    let opened = if c.opened > 0 {
+        format!("; {} opened while measuring", show_count(c.opened))
+    } else {
+        String::new()
+    };
+    let served =
+        format!("{} served of {} established of {} requested{opened}", c.served, c.established, c.requested);
+    out.push_str(&line("connections", &served));
+    if client.errors.is_empty() {
+        out.push_str(&line("errors", "none; every byte of every reply was right"));
+    }
+    for error in &client.errors {
+        out.push_str(&line("errors", &show_error(error)));
+    }
+    if let Some(wrong) = &client.first_wrong {
+        out.push_str(&line("first wrong", wrong));
+    }
+    let left = client.requests.in_flight_at_end;
+    if left > 0 {
+        out.push_str(&line("unanswered", &format!("{} at the end", plural(left, "request"))));
+    }
+    if let Some(limit) = trial.limited_by {
+        out.push_str(&line("limited by", &limited(limit, client)));
+    }
+    out + &line("verdict", trial.verdict.level.word())
+}
+
+fn limited(limit: Limit, client: &Client) -> String {
+    let busy = format!("the busiest client thread was busy {:.0} % of the time", client.busy * 100.0);
+    match limit {
+        Limit::Client | Limit::Both => {
+            format!("the client: {busy}; the server may be able to do more (-t adds threads)")
+        }
+        Limit::Machine => format!("the machine: all its CPUs were busy; {busy}"),
+        Limit::Server | Limit::Waiting => format!("the server or the way to it: {busy}"),
+    }
+}
+
+fn times(q: &Quantiles) -> String {
+    let show = |nanos| show_duration(Duration::from_nanos(nanos));
+    let mut text = format!(
+        "p50 {} · p90 {} · p99 {} · p99.9 {} · p99.99 {} · max {}",
+        show(q.p50),
+        show(q.p90),
+        show(q.p99),
+        show(q.p999),
+        show(q.p9999),
+        show(q.max)
+    );
+    if q.too_long > 0 {
+        text.push_str(&format!(" ({} over a minute count as a minute)", show_count(q.too_long)));
+    }
+    text
+}
+
+fn line(name: &str, text: &str) -> String {
+    format!("{name:<14}{text}\n")
+}

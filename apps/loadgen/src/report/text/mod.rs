@@ -1,0 +1,154 @@
+//! The report on the terminal: a block for `run`, tables for `compare`, and the sentences that explain them.
+
+mod block;
+pub mod cells;
+mod table;
+
+use common::units::{plural, show_duration, show_size};
+
+use super::{Report, notes};
+use crate::plan::{Load, Stop};
+
+/// The terminal as far as a report cares.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Columns.
+    pub width: usize,
+    /// Whether colours may be used.
+    pub colour: bool,
+}
+
+/// The whole report.
+#[must_use]
+pub fn render(report: &Report, view: View) -> String {
+    let mut out = String::new();
+    for line in head(report) {
+        out.push_str(&wrap(&line, view.width, ""));
+    }
+    for workload in &report.workloads {
+        let rows: Vec<_> = report.summary.iter().filter(|row| row.workload == workload.name).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        out.push('\n');
+        if report.command == "compare" {
+            out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
+            out.push_str(&table::render(&rows, view.width));
+        } else {
+            out.push_str(&block::render(report, &rows));
+        }
+        for note in notes::for_workload(report, &workload.name) {
+            out.push_str(&wrap(&note, view.width, "  "));
+        }
+    }
+    out.push('\n');
+    for note in notes::for_report(report) {
+        out.push_str(&wrap(&note, view.width, ""));
+    }
+    if view.colour { colour(&out) } else { out }
+}
+
+/// What was measured, where and when.
+#[must_use]
+pub fn head(report: &Report) -> Vec<String> {
+    let platform = &report.platform;
+    let subject = match (report.command, report.subjects.as_slice(), report.workloads.as_slice()) {
+        ("run", [subject], [workload]) => {
+            format!("loadgen run {}: {}", subject.name, describe(&workload.load))
+        }
+        _ => {
+            let seed =
+                report.seed.map(|seed| format!(", order shuffled with seed {seed}")).unwrap_or_default();
+            format!(
+                "loadgen compare: {} servers, {} each{seed}",
+                report.subjects.len(),
+                plural(u64::from(report.trials_planned), "trial")
+            )
+        }
+    };
+    let governor = platform.governor.as_ref().map(|g| format!(", governor {g}")).unwrap_or_default();
+    vec![
+        subject,
+        format!(
+            "{}, {}, {}{governor}; {}; {}",
+            platform.cpu,
+            plural(platform.cpus_online as u64, "CPU"),
+            platform.kernel,
+            report.placement.words(),
+            report.started
+        ),
+    ]
+}
+
+/// A load in one line.
+#[must_use]
+pub fn describe(load: &Load) -> String {
+    let mut text = format!(
+        "{}, {} messages",
+        plural(load.connections as u64, "connection"),
+        show_size(load.size as u64)
+    );
+    if load.depth > 1 {
+        text.push_str(&format!(", {} under way on each", load.depth));
+    }
+    match load.reconnect {
+        None => text.push_str(", kept"),
+        Some(1) => text.push_str(" at a time, a new one for every request"),
+        Some(limit) => text.push_str(&format!(", replaced after {limit} replies each")),
+    }
+    match load.stop {
+        Stop::After(span) => text.push_str(&format!(", {}", show_duration(span))),
+        Stop::Requests(total) => text.push_str(&format!(", {}", plural(total, "request"))),
+    }
+    if load.warmup.is_zero() {
+        text.push_str(" without warm-up");
+    } else {
+        text.push_str(&format!(" after {} of warm-up", show_duration(load.warmup)));
+    }
+    if load.threads > 1 {
+        text.push_str(&format!(", {} client threads", load.threads));
+    }
+    text
+}
+
+/// Breaks a sentence at spaces; lines after the first are set in like the first one.
+#[must_use]
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let width = width.max(20);
+    let mut out = String::new();
+    let mut line = indent.to_owned();
+    for word in text.split(' ') {
+        let filled = line.chars().count();
+        if filled > indent.len() && filled + 1 + word.chars().count() > width {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            indent.clone_into(&mut line);
+        } else if filled > indent.len() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+    out
+}
+
+/// Colours the words of verdicts. Done last, so that no width is ever counted with colours in it.
+fn colour(text: &str) -> String {
+    let mut out = text.to_owned();
+    for (word, code) in [("SUSPECT", 33), ("INVALID", 31), ("FAILED", 31), ("INTERRUPTED", 33)] {
+        out = out.replace(word, &format!("\x1b[1;{code}m{word}\x1b[0m"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_broken_at_spaces() {
+        assert_eq!(wrap("one two three four five", 20, "  "), "  one two three four\n  five\n");
+        assert_eq!(wrap("", 20, ""), "\n");
+    }
+}

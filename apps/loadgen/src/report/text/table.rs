@@ -1,0 +1,59 @@
+//! One load's table on a terminal; where the terminal is too narrow for it, a short list instead.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use super::cells;
+use crate::report::summary::Row;
+
+/// The rows as a table, if it fits, else as a list.
+#[must_use]
+pub(super) fn render(rows: &[&Row], width: usize) -> String {
+    let table = table(rows);
+    let fits = table.lines().all(|line| line.chars().count() <= width);
+    if fits { table } else { list(rows) }
+}
+
+fn table(rows: &[&Row]) -> String {
+    let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let mut head = vec![Cell::new("server")];
+    head.extend(columns.iter().map(|(title, _)| Cell::new(title)));
+    table.set_header(head);
+    for row in rows {
+        let mut line = vec![Cell::new(&row.subject)];
+        for (index, (_, figure)) in columns.iter().enumerate() {
+            let spread = match index {
+                0 => row.requests_per_second,
+                1 => row.cpu_us_per_request,
+                4 => row.p99,
+                _ => None,
+            };
+            let range = cells::plus_minus(spread, row.trials);
+            let text = figure(row);
+            line.push(Cell::new(if range.is_empty() { text } else { format!("{text}\n{range}") }));
+        }
+        table.add_row(line);
+    }
+    let last = columns.len();
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if index > 0 && index + 1 < last {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    lines.concat()
+}
+
+fn list(rows: &[&Row]) -> String {
+    let mut out = String::new();
+    let memory = rows.iter().any(|row| row.memory_per_connection.is_some());
+    for row in rows {
+        out.push_str(&format!("{}\n", row.subject));
+        for (title, figure) in cells::columns(memory) {
+            out.push_str(&format!("  {:<24}{}\n", title.replace("\n/", "/").replace('\n', " "), figure(row)));
+        }
+    }
+    out
+}

@@ -1,0 +1,94 @@
+//! `loadgen run`: one server that is there already, seen from the client's side only.
+
+use std::time::{Duration, Instant};
+
+use common::exit::Failure;
+use common::units;
+
+use crate::drive::{self, Ending, Moment};
+use crate::plan::{Load, RunPlan, Stop};
+use crate::progress::Progress;
+use crate::report::data::{Client, NamedLoad, Report, Subject};
+use crate::report::{Trial, save};
+use crate::subject::{machine, placement};
+use crate::trial::Label;
+
+/// Measures and returns the report.
+///
+/// # Errors
+/// Nothing could be measured at all.
+pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
+    let cpus = placement::allowed_cpus();
+    report.placement = placement::place(plan.manner.pin, &cpus);
+    // the server is not ours to place
+    report.placement.server.clear();
+    report.workloads = vec![NamedLoad { name: name(&plan.load).to_owned(), load: plan.load.clone() }];
+    report.subjects = vec![Subject { name: plan.target.name.clone(), command_line: None, workers: None }];
+    let whole = span(&plan.load) * plan.manner.trials;
+    let progress = Progress::new(plan.manner.quiet, whole);
+    let begin = Instant::now();
+    for number in 1..=plan.manner.trials {
+        let of = if plan.manner.trials > 1 {
+            format!(" (trial {number} of {})", plan.manner.trials)
+        } else {
+            String::new()
+        };
+        progress.begin(&format!("measuring {}{of}", plan.target.name));
+        let trial = measure(plan, &report, number, || progress.reach(begin.elapsed(), whole));
+        let trial = trial.inspect_err(|_| progress.finish())?;
+        report.interrupted = trial.client.as_ref().is_some_and(|client| client.ending == Ending::Interrupted);
+        report.add(trial);
+        save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
+        if report.interrupted {
+            break;
+        }
+    }
+    progress.finish();
+    Ok(report)
+}
+
+fn measure(plan: &RunPlan, report: &Report, number: u32, tick: impl Fn()) -> Result<Trial, Failure> {
+    let mut before = machine::counters();
+    let mut after = None;
+    let outcome = drive::run(&plan.target, &plan.load, &report.placement.client, &mut |moment| {
+        match moment {
+            Moment::Start => before = machine::counters(),
+            Moment::End => after = Some(machine::counters()),
+            Moment::Tick => tick(),
+        }
+        true
+    })?;
+    let label =
+        Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.target.name.clone() };
+    let between = after.map_or_else(Default::default, |after| machine::between(before, after));
+    let client = Client::of(&outcome, &plan.load);
+    Ok(label.judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
+}
+
+/// About how long a load takes; a total number of requests is taken for some seconds.
+#[must_use]
+pub fn span(load: &Load) -> Duration {
+    load.warmup
+        + match load.stop {
+            Stop::After(span) => span,
+            Stop::Requests(_) => Duration::from_secs(5),
+        }
+}
+
+fn name(load: &Load) -> &'static str {
+    if load.reconnect == Some(1) { "churn" } else { "persistent" }
+}
+
+/// Why this report is a failure, in one line; `None`: it is none.
+#[must_use]
+pub fn complaint(report: &Report) -> Option<String> {
+    let bad: Vec<_> = report.summary.iter().filter(|row| row.verdict.level.is_failure()).collect();
+    let first = bad.first()?;
+    let reason = first.verdict.reasons.first().map_or("", String::as_str);
+    let more = if bad.len() > 1 {
+        format!("; {} of {} rows failed", bad.len(), units::show_count(report.summary.len() as u64))
+    } else {
+        String::new()
+    };
+    Some(format!("{} ({}): {reason}{more}: see the report", first.subject, first.workload))
+}

@@ -1,0 +1,101 @@
+//! From the command line to the exit code.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use common::exit::{DONE, FAILED, Failure};
+use common::{clock, limits, signals};
+
+use crate::options::{self, Asked};
+use crate::plan::Manner;
+use crate::report::text::View;
+use crate::report::{Report, data, json, text};
+use crate::subject::{become_server, machine, placement::Placement};
+use crate::{compare, run};
+
+/// Ended by Ctrl-C: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+/// Descriptors for everything that is no connection.
+const SPARE_DESCRIPTORS: u64 = 64;
+/// The width of a report that is not shown on a terminal.
+const WIDTH: usize = 120;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// One line for the user, and the exit code.
+pub fn start() -> Result<ExitCode, Failure> {
+    match options::parse(std::env::args_os())? {
+        Asked::Print(text) => print(&text).map(|()| ExitCode::from(DONE)),
+        Asked::Become(order) => Err(become_server::become_server(&order)),
+        Asked::Run(plan) => {
+            prepare(plan.load.connections)?;
+            finish(run::run(&plan, blank("run", &plan.manner))?, &plan.manner)
+        }
+        Asked::Compare(plan) => {
+            prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
+            finish(compare::compare(&plan, blank("compare", &plan.manner))?, &plan.manner)
+        }
+    }
+}
+
+fn prepare(connections: usize) -> Result<(), Failure> {
+    signals::install().map_err(|e| Failure::failed(format!("cannot handle signals: {e}")))?;
+    let limit = limits::raise_descriptor_limit()
+        .map_err(|e| Failure::failed(format!("cannot raise the limit on open descriptors: {e}")))?;
+    let needed = connections as u64 + SPARE_DESCRIPTORS;
+    if needed > limit {
+        return Err(Failure::failed(format!(
+            "-c {connections} needs {needed} descriptors, the limit is {limit}: use fewer connections, or raise the hard limit (ulimit -Hn)"
+        )));
+    }
+    Ok(())
+}
+
+fn blank(command: &'static str, manner: &Manner) -> Report {
+    Report {
+        schema: data::SCHEMA,
+        command,
+        command_line: std::env::args().collect(),
+        started: clock::timestamp(),
+        interrupted: false,
+        load_model: "closed loop",
+        seed: None,
+        trials_planned: manner.trials,
+        placement: Placement { server: Vec::new(), client: Vec::new() },
+        platform: machine::platform(),
+        workloads: Vec::new(),
+        subjects: Vec::new(),
+        summary: Vec::new(),
+        trials: Vec::new(),
+    }
+}
+
+fn finish(report: Report, manner: &Manner) -> Result<ExitCode, Failure> {
+    let text = if manner.json { json::render(&report) } else { text::render(&report, view()) };
+    print(&text)?;
+    if report.interrupted {
+        let failure = Failure { message: "interrupted: the report is partial".to_owned(), code: INTERRUPTED };
+        return Err(failure);
+    }
+    run::complaint(&report)
+        .map_or(Ok(ExitCode::from(DONE)), |complaint| Err(Failure { message: complaint, code: FAILED }))
+}
+
+fn view() -> View {
+    let stdout = io::stdout();
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+    View { width: if stdout.is_terminal() { width } else { WIDTH }, colour }
+}
+
+/// A reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write the report: {e}: is the disk full?")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,72 @@
+//! Which CPUs the server and the client run on.
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use crate::plan::Pin;
+
+/// The CPUs of both sides. An empty list: not pinned.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Placement {
+    /// CPUs of the server, if it is ours.
+    pub server: Vec<usize>,
+    /// CPUs of the client threads.
+    pub client: Vec<usize>,
+}
+
+/// The CPUs that this process may use.
+#[must_use]
+pub fn allowed_cpus() -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
+    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
+}
+
+/// Places both sides on `cpus`.
+#[must_use]
+pub fn place(pin: Pin, cpus: &[usize]) -> Placement {
+    match pin {
+        Pin::Auto if cpus.len() >= 2 => {
+            let (server, client) = cpus.split_at(cpus.len() / 2);
+            Placement { server: server.to_vec(), client: client.to_vec() }
+        }
+        Pin::Same if !cpus.is_empty() => Placement { server: vec![cpus[0]], client: vec![cpus[0]] },
+        _ => Placement { server: Vec::new(), client: Vec::new() },
+    }
+}
+
+impl Placement {
+    /// For a report: `server on CPU 0, client on CPU 1`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (self.server.as_slice(), self.client.as_slice()) {
+            ([], []) => "server and client on any CPU".to_owned(),
+            ([], client) => format!("client on {}", list(client)),
+            (server, client) if server == client => format!("server and client both on {}", list(server)),
+            (server, client) => format!("server on {}, client on {}", list(server), list(client)),
+        }
+    }
+}
+
+fn list(cpus: &[usize]) -> String {
+    let numbers: Vec<String> = cpus.iter().map(ToString::to_string).collect();
+    match cpus {
+        [one] => format!("CPU {one}"),
+        [first, .., last] if last - first + 1 == cpus.len() => format!("CPUs {first}-{last}"),
+        _ => format!("CPUs {}", numbers.join(",")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_get_half_of_the_cpus() {
+        assert_eq!(place(Pin::Auto, &[0, 1]).words(), "server on CPU 0, client on CPU 1");
+        assert_eq!(place(Pin::Auto, &[0, 1, 2, 3]).words(), "server on CPUs 0-1, client on CPUs 2-3");
+        assert_eq!(place(Pin::Auto, &[3]).words(), "server and client on any CPU");
+        assert_eq!(place(Pin::Same, &[2, 5]).words(), "server and client both on CPU 2");
+        assert_eq!(place(Pin::None, &[0, 1]).words(), "server and client on any CPU");
+        assert_eq!(place(Pin::Auto, &[0, 1, 2, 5]).words(), "server on CPUs 0-1, client on CPUs 2,5");
+    }
+}

@@ -1,0 +1,137 @@
+//! From what was seen in a trial to what is said about it.
+
+use crate::drive::Ending;
+use crate::measure::Class;
+use crate::measure::verdict::{self, Busy, Level, Plausible, Verdict};
+use crate::plan::Load;
+use crate::report::Trial;
+use crate::report::data::{Client, Cost, ErrorCount};
+use crate::subject::machine::Between;
+
+/// Which trial it is.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// Counts from 1.
+    pub trial: u32,
+    /// Name of the load.
+    pub workload: String,
+    /// Name of the server.
+    pub subject: String,
+}
+
+impl Label {
+    /// A trial that could not even begin.
+    #[must_use]
+    pub fn failed(self, why: &str) -> Trial {
+        let mut verdict = Verdict::ok();
+        verdict.add(Level::Failed, why);
+        self.trial(verdict)
+    }
+
+    /// A trial, judged.
+    #[must_use]
+    pub fn judged(
+        self,
+        load: &Load,
+        client: Client,
+        server: Option<Cost>,
+        machine: Between,
+        cpus: usize,
+        troubles: &[String],
+    ) -> Trial {
+        let mut verdict = Verdict::ok();
+        for trouble in troubles {
+            verdict.add(Level::Failed, trouble);
+        }
+        judge_ending(&mut verdict, client.ending, load);
+        judge_errors(&mut verdict, &client);
+        if client.requests.ok > 0 {
+            verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
+        }
+        let busy =
+            Busy { client: client.busy, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
+        let limited_by = (client.requests.ok > 0).then(|| verdict::limited_by(busy));
+        let mut trial = self.trial(verdict);
+        trial.limited_by = limited_by;
+        trial.client = Some(client);
+        trial.server = server;
+        trial.machine = Some(machine);
+        trial
+    }
+
+    fn trial(self, verdict: Verdict) -> Trial {
+        Trial {
+            trial: self.trial,
+            workload: self.workload,
+            subject: self.subject,
+            verdict,
+            limited_by: None,
+            client: None,
+            server: None,
+            machine: None,
+        }
+    }
+}
+
+fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
+    let limit = common::units::show_duration(load.timeout);
+    match ending {
+        Ending::Completed => {}
+        Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
+        Ending::NotServed => {
+            verdict.add(
+                Level::Failed,
+                format!("connections were accepted, but nothing was answered within {limit}: is it an echo server?"),
+            );
+        }
+        Ending::Stalled => {
+            verdict.add(Level::Failed, format!("it stalled: no reply came any more for twice {limit} (-T)"));
+        }
+        // the caller knows better than we why, and has said so
+        Ending::ServerGone => {}
+    }
+}
+
+fn judge_errors(verdict: &mut Verdict, client: &Client) {
+    for error in &client.errors {
+        let level = if error.class == Class::ClientSide { Level::Invalid } else { Level::Failed };
+        let mut reason = show_error(error);
+        if let Some(wrong) = client.first_wrong.as_ref().filter(|_| error.class == Class::Corrupt) {
+            reason = format!("{reason}: {wrong}");
+        }
+        verdict.add(level, reason);
+    }
+    if !client.requests.balanced {
+        verdict.add(Level::Invalid, "the books do not balance: this is a bug in loadgen");
+    }
+}
+
+/// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
+#[must_use]
+pub fn show_error(error: &ErrorCount) -> String {
+    let mut text =
+        format!("{} {}", common::units::plural(error.connections, "connection"), error.class.words());
+    if let Some(meaning) = &error.meaning {
+        text.push_str(&format!(" ({meaning})"));
+    }
+    if error.requests > 0 {
+        text.push_str(&format!(", {} lost", common::units::plural(error.requests, "request")));
+    }
+    text
+}
+
+fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
+    let whole = cpus as f64 * client.seconds;
+    let ours = |cost: &Cost| cost.cpu_seconds + client.cpu_seconds;
+    // a total that is split over the connections leaves some of them idle before others
+    let steady = load.total().is_none() && !load.churns() && client.errors.is_empty();
+    Plausible {
+        requested: client.connections.requested,
+        established: client.connections.established,
+        under_way: steady.then_some((client.connections.served * load.depth) as f64),
+        rate: client.requests_per_second,
+        mean: client.reply.mean / 1e9,
+        others: server.map(|cost| machine.busy - ours(cost) / whole.max(1e-9)),
+        listen_overflows: machine.listen_overflows,
+    }
+}
