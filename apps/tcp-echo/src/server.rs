@@ -37,6 +37,7 @@ impl Server {
     /// # Errors
     /// There is no memory for the buffers.
     pub fn start(options: Options, shared: SharedCounters) -> io::Result<&'static Self> {
+        crate::sys::early::faults_kill_again();
         let counters = shared.counters;
         Ok(Box::leak(Box::new(Self {
             log: Log::open(options.verbosity, counters),

@@ -22,6 +22,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use common::signals;
 use nix::sys::prctl;
@@ -37,6 +38,9 @@ use crate::server::Server;
 use crate::stats::{Counters, Problem};
 use crate::sys::{fork, reap};
 
+/// Killed children are waited for so long at most.
+const REAP_TIME: Duration = Duration::from_secs(1);
+
 /// How a child is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Spawn {
@@ -48,6 +52,19 @@ pub enum Spawn {
 
 /// Serves until a stop is requested and the connections have drained.
 pub(crate) fn serve(listener: TcpListener, server: &'static Server, spawn: Spawn) -> io::Result<()> {
+    // Every child copies the stack pages that it writes to. From the start of a page, what it needs is one page;
+    // wherever the stack happens to stand, it is often two.
+    let page = StackPage(0);
+    std::hint::black_box(&page);
+    serve_from_here(listener, server, spawn)
+}
+
+/// A local variable of this type makes the stack below it start on a fresh page.
+#[repr(align(4096))]
+struct StackPage(#[expect(dead_code, reason = "it only has to be somewhere")] u8);
+
+#[inline(never)]
+fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn) -> io::Result<()> {
     reap::install(server.counters)?;
     // one buffer, never touched here: each child writes to its own copy
     let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
@@ -64,6 +81,8 @@ pub(crate) fn serve(listener: TcpListener, server: &'static Server, spawn: Spawn
     }
     server.wait_until_drained();
     children::kill_all();
+    // their share of the CPU counts only once they have been waited for
+    signals::wait_until(Some(Instant::now() + REAP_TIME), || server.counters.active() == 0);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod descriptor;
+pub(crate) mod early;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod reap;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use libc::c_int;
 use nix::errno::Errno;
@@ -37,6 +38,8 @@ extern "C" fn on_child(_: c_int) {
             WaitStatus::Exited(_, 0) => {}
             // the child counted its panic itself
             WaitStatus::Exited(_, PANICKED) => {}
+            // we killed it ourselves, because the drain time-out had passed
+            WaitStatus::Signaled(_, Signal::SIGKILL, _) if counters.draining.load(Ordering::SeqCst) => {}
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => counters.problem(Problem::Crash),
             _ => break,
         }
