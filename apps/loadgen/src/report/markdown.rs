@@ -31,8 +31,7 @@ pub fn render(report: &Report) -> String {
 
 fn table(rows: &[&Row]) -> String {
     let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
-    let titles: Vec<String> =
-        columns.iter().map(|(title, _)| title.replace("\n/", "/").replace('\n', " ")).collect();
+    let titles: Vec<String> = columns.iter().map(|(title, _)| cells::one_line(title)).collect();
     let mut out = format!("| server | {} |\n|---|{}\n", titles.join(" | "), "--:|".repeat(titles.len()));
     for row in rows {
         let figures: Vec<String> = columns.iter().map(|(_, figure)| figure(row)).collect();

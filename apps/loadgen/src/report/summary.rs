@@ -146,18 +146,22 @@ fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {
     sums
 }
 
-/// The worst level, and each reason once, with the trial it came from if not all have it.
+/// The worst level, and each kind of reason once: the first of its kind, and how many trials had it.
 fn worst(trials: &[&Trial]) -> Verdict {
     let level = trials.iter().map(|trial| trial.verdict.level).max().unwrap_or(Level::Ok);
-    let mut reasons: Vec<String> = Vec::new();
-    for trial in trials {
-        for reason in &trial.verdict.reasons {
-            let reason =
-                if trials.len() > 1 { format!("trial {}: {reason}", trial.trial) } else { reason.clone() };
-            reasons.push(reason);
+    let kind = |reason: &str| reason.replace(|c: char| c.is_ascii_digit() || c == '.' || c == ',', "");
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for reason in trials.iter().flat_map(|trial| &trial.verdict.reasons) {
+        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(reason)) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((reason, 1)),
         }
     }
-    Verdict { level, reasons }
+    let show = |(reason, count): (&str, usize)| match trials.len() {
+        1 => reason.to_owned(),
+        all => format!("{reason} (in {count} of {all} trials)"),
+    };
+    Verdict { level, reasons: kinds.into_iter().map(show).collect() }
 }
 
 fn most_common(trials: &[&Trial]) -> Option<Limit> {

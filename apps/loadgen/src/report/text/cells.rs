@@ -13,8 +13,8 @@ const NONE: &str = "-";
 #[must_use]
 pub fn columns(memory: bool) -> Vec<(&'static str, fn(&Row) -> String)> {
     let mut columns: Vec<(&'static str, fn(&Row) -> String)> = vec![
-        ("requests/s", |row| count(row.requests_per_second)),
-        ("server CPU\nper request", |row| micros(row.cpu_us_per_request)),
+        ("requests\n/s", |row| count(row.requests_per_second)),
+        ("CPU\n/request", |row| micros(row.cpu_us_per_request)),
         ("switches\n/request", |row| ratio(row.context_switches_per_request)),
         ("p50", |row| time(row.p50)),
         ("p99", |row| time(row.p99)),
@@ -22,17 +22,23 @@ pub fn columns(memory: bool) -> Vec<(&'static str, fn(&Row) -> String)> {
         ("max", |row| time(row.max)),
     ];
     if memory {
-        columns.push(("memory per\nconnection", |row| size(row.memory_per_connection)));
+        columns.push(("memory\n/conn.", |row| size(row.memory_per_connection)));
     } else {
         columns.push(("connect\np50", |row| time(row.connect_p50)));
     }
     columns.extend::<[(&'static str, fn(&Row) -> String); 4]>([
-        ("served/est.\n/requested", |row| format!("{}/{}/{}", row.served, row.established, row.requested)),
+        ("served/\nest./req.", |row| format!("{}/{}/{}", row.served, row.established, row.requested)),
         ("errors", errors),
         ("limited\nby", |row| row.limited_by.map_or(NONE, |limit| limit.word()).to_owned()),
         ("verdict", |row| row.verdict.level.word().to_owned()),
     ]);
     columns
+}
+
+/// A column's head in one line.
+#[must_use]
+pub fn one_line(title: &str) -> String {
+    title.replace("\n/", "/").replace("/\n", "/").replace('\n', " ")
 }
 
 /// Failed connections over all trials.

@@ -52,7 +52,7 @@ fn list(rows: &[&Row]) -> String {
     for row in rows {
         out.push_str(&format!("{}\n", row.subject));
         for (title, figure) in cells::columns(memory) {
-            out.push_str(&format!("  {:<24}{}\n", title.replace("\n/", "/").replace('\n', " "), figure(row)));
+            out.push_str(&format!("  {:<24}{}\n", cells::one_line(title), figure(row)));
         }
     }
     out
