@@ -27,6 +27,7 @@ pub mod ending;
 pub mod buffers;
 mod children;
 pub mod log;
+pub mod queue;
 pub mod seats;
 pub mod server;
 pub mod stats;

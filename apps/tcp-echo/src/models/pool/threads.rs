@@ -7,11 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::signals;
-use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 
 use super::{OnFull, Settings};
 use crate::accept::Acceptor;
 use crate::handler::Connection;
+use crate::queue::Queue;
 use crate::server::Server;
 use crate::stats::Problem;
 
@@ -22,30 +22,28 @@ const FULL_CHECK: Duration = Duration::from_millis(50);
 
 /// Serves until a stop is requested and the connections have drained.
 pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
-    let (queue, handed_over) = bounded(settings.queue_capacity);
+    let queue: &'static Queue<Connection> = Box::leak(Box::new(Queue::new(settings.queue_capacity)));
     for number in 0..settings.workers {
-        let handed_over = handed_over.clone();
         thread::Builder::new()
             .stack_size(STACK)
-            .spawn(move || work(number, &handed_over, server))
+            .spawn(move || work(number, queue, server))
             .map_err(|e| io::Error::new(e.kind(), format!("no thread for worker {number}: {e}")))?;
     }
-    drop(handed_over);
 
     let mut acceptor = Acceptor::new(listener, server, signals::nudge_threads);
     while let Some(connection) = acceptor.next_connection()? {
-        put(connection, &queue, &mut acceptor, server, settings.on_full);
+        put(connection, queue, &mut acceptor, server, settings.on_full);
     }
-    drop(queue);
+    queue.close();
     server.wait_until_drained();
     Ok(())
 }
 
 /// A worker's life: one connection after the other, until the queue is closed and empty.
-fn work(number: usize, handed_over: &Receiver<Connection>, server: &'static Server) {
+fn work(number: usize, queue: &Queue<Connection>, server: &'static Server) {
     // there are as many buffers as workers
     let Some(mut buffer) = server.buffers.take() else { return };
-    for connection in handed_over {
+    while let Some(connection) = queue.take() {
         server.counters.accepted_by(number);
         connection.serve(server, &mut buffer);
     }
@@ -55,25 +53,22 @@ fn work(number: usize, handed_over: &Receiver<Connection>, server: &'static Serv
 /// workers that it nudges are the ones that make room.
 fn put(
     connection: Connection,
-    queue: &Sender<Connection>,
+    queue: &Queue<Connection>,
     acceptor: &mut Acceptor,
     server: &Server,
     on_full: OnFull,
 ) {
-    let mut waiting = match queue.try_send(connection) {
-        Ok(()) => return,
-        Err(TrySendError::Full(connection) | TrySendError::Disconnected(connection)) => connection,
-    };
+    let Err(mut waiting) = queue.put(connection) else { return };
     if on_full == OnFull::Reject {
         server.counters.problem(Problem::Rejected);
         server.log.complain("the queue is full: connections are closed");
         return;
     }
     loop {
-        match queue.send_timeout(waiting, FULL_CHECK) {
+        queue.wait_for_room(FULL_CHECK);
+        match queue.put(waiting) {
             Ok(()) => return,
-            Err(SendTimeoutError::Timeout(connection)) => waiting = connection,
-            Err(SendTimeoutError::Disconnected(_)) => return,
+            Err(connection) => waiting = connection,
         }
         if signals::stop_requested().is_some() {
             acceptor.drain();
