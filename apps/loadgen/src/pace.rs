@@ -55,9 +55,8 @@ pub fn may_send(free: usize, sent: u64, limit: Option<u64>) -> usize {
 /// How long to wait before a connection that has failed `failures` times in a row is replaced, in nanoseconds.
 #[must_use]
 pub fn pause_after(failures: u32) -> u64 {
-    PAUSE_MIN
-        .checked_shl(failures.saturating_sub(1))
-        .map_or(PAUSE_MAX, |pause| pause.clamp(PAUSE_MIN, PAUSE_MAX))
+    // ten doublings reach the longest pause; more would overflow
+    (PAUSE_MIN << failures.saturating_sub(1).min(10)).min(PAUSE_MAX)
 }
 
 /// How often time limits are looked at: often enough to be at most 5 % late, seldom enough to cost nothing.

@@ -14,9 +14,10 @@ use mio::Waker;
 use nix::sched::CpuSet;
 
 use super::failure;
+use super::outcome::{Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
 use super::worker::{Arrival, Share, Worker};
-use crate::measure::{Class, Tally};
+use crate::measure::Class;
 use crate::plan::{Load, Stop, Target};
 
 /// How often the conductor looks around.
@@ -31,47 +32,6 @@ pub enum Moment {
     End,
     /// Time goes by.
     Tick,
-}
-
-/// How a trial ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// As planned.
-    Completed,
-    /// By Ctrl-C or SIGTERM.
-    Interrupted,
-    /// Connections were established, but not one reply came within the time limit.
-    NotServed,
-    /// Replies came at first, then none for twice the time limit.
-    Stalled,
-    /// The caller said that the server is gone.
-    ServerGone,
-}
-
-/// What came out of a trial.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// The time that was really measured, from the first send to the last reply.
-    pub elapsed: Duration,
-    /// Slots that ever had a connection.
-    pub established: usize,
-    /// Slots that ever had a reply.
-    pub served: usize,
-    /// Ramp and warm-up.
-    pub earlier: Tally,
-    /// The measured stretch.
-    pub measured: Tally,
-    /// Requests under way when it began (on connections that nobody serves).
-    pub carried_in: u64,
-    /// Requests under way at its end.
-    pub carried_out: u64,
-    /// CPU time of all client threads in it.
-    pub client_cpu: Duration,
-    /// The largest share of the time that one client thread was busy.
-    pub client_busy: f64,
 }
 
 /// Runs one trial. `watch` is told each [`Moment`]; when it answers `false`, the trial ends early.
@@ -123,14 +83,6 @@ fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
     worker.run()
 }
 
-/// What the conductor itself knows at the end.
-struct Led {
-    ending: Ending,
-    elapsed: Duration,
-    client_cpu: Duration,
-    client_busy: f64,
-}
-
 struct Conductor<'a> {
     shared: &'a Shared,
     load: &'a Load,
@@ -149,17 +101,15 @@ impl Conductor<'_> {
     }
 
     fn lead(&mut self, target: &Target) -> Result<Led, Failure> {
-        let nothing =
-            |ending| Led { ending, elapsed: Duration::ZERO, client_cpu: Duration::ZERO, client_busy: 0.0 };
         let patience = self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64);
         match self.wait(Phase::Ramp, Some(patience)) {
             Ok(_) if !self.shared.anybody_established() => return Err(self.cannot_connect(target)),
             Ok(_) => {}
-            Err(ending) => return Ok(nothing(ending)),
+            Err(ending) => return Ok(Led::nowhere(ending)),
         }
         match self.warm_up() {
             Ok(settled) => Ok(self.measure(&settled)),
-            Err(ending) => Ok(nothing(ending)),
+            Err(ending) => Ok(Led::nowhere(ending)),
         }
     }
 
@@ -187,12 +137,7 @@ impl Conductor<'_> {
 
     fn measure(&mut self, settled: &[Option<Arrival>]) -> Led {
         if !(self.watch)(Moment::Start) {
-            return Led {
-                ending: Ending::ServerGone,
-                elapsed: Duration::ZERO,
-                client_cpu: Duration::ZERO,
-                client_busy: 0.0,
-            };
+            return Led::nowhere(Ending::ServerGone);
         }
         let begin = self.shared.now();
         self.enter(Phase::Measure);
@@ -289,25 +234,5 @@ impl Conductor<'_> {
             _ => "is the address right?",
         };
         Failure::failed(format!("cannot connect to {}: {what}: {advice}", target.name))
-    }
-}
-
-fn sum_up(led: Led, shares: &[Share]) -> Outcome {
-    let (mut earlier, mut measured) = (Tally::new(), Tally::new());
-    for share in shares {
-        earlier.merge(&share.earlier);
-        measured.merge(&share.measured);
-    }
-    Outcome {
-        ending: led.ending,
-        elapsed: led.elapsed,
-        established: shares.iter().map(|s| s.established).sum(),
-        served: shares.iter().map(|s| s.served).sum(),
-        earlier,
-        measured,
-        carried_in: shares.iter().map(|s| s.carried_in).sum(),
-        carried_out: shares.iter().map(|s| s.carried_out).sum(),
-        client_cpu: led.client_cpu,
-        client_busy: led.client_busy,
     }
 }

@@ -11,14 +11,10 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::net::{Connected, connect_nonblocking};
-use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 use nix::time::{ClockId, clock_gettime};
 
 use super::connection::{Connection, State};
-use super::failure;
 use super::phase::{Phase, Shared};
 use super::sources::Sources;
 use crate::measure::{Class, Tally};
@@ -69,27 +65,27 @@ pub struct Share {
 /// The thread's state.
 #[derive(Debug)]
 pub struct Worker<'a> {
-    index: usize,
-    load: &'a Load,
-    target: SocketAddr,
-    shared: &'a Shared,
+    pub(super) index: usize,
+    pub(super) load: &'a Load,
+    pub(super) target: SocketAddr,
+    pub(super) shared: &'a Shared,
     arrivals: mpsc::Sender<Arrival>,
-    poll: Poll,
-    buffer: Box<[u8]>,
-    connections: Vec<Connection>,
-    sources: Sources,
-    phase: Phase,
+    pub(super) poll: Poll,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) connections: Vec<Connection>,
+    pub(super) sources: Sources,
+    pub(super) phase: Phase,
     arrived: bool,
     /// The number of the next connection: part of every message.
-    number: u32,
+    pub(super) number: u32,
     /// Slots that the ramp has opened already.
     ramped: usize,
     /// Connects under way.
-    connecting: usize,
-    next_sweep: u64,
-    tallies: [Tally; 2],
+    pub(super) connecting: usize,
+    pub(super) next_sweep: u64,
+    pub(super) tallies: [Tally; 2],
     /// Which tally counts now: 0 before the measuring, 1 from its start.
-    stretch: usize,
+    pub(super) stretch: usize,
     carried_in: u64,
 }
 
@@ -225,154 +221,8 @@ impl<'a> Worker<'a> {
     /// A connection that waits for its very first reply while others are served: a pool with fewer workers than
     /// connections does that, and it is no error. Where connections are replaced all the time, or the connection
     /// itself replaced a failed one, everybody's turn must come.
-    fn is_left_waiting(&self, connection: &Connection) -> bool {
+    pub(super) fn is_left_waiting(&self, connection: &Connection) -> bool {
         connection.first && !connection.served && !self.load.churns() && self.shared.anybody_served()
-    }
-
-    fn on_event(&mut self, event: &Event, now: u64) {
-        let slot = event.token().0;
-        let Some(connection) = self.connections.get(slot) else { return };
-        if let State::Connecting(since) = connection.state {
-            match connection.connected() {
-                Ok(true) => self.established(slot, since, now),
-                Ok(false) => {}
-                Err(e) => self.fail(slot, failure::of_connect(&e), e.raw_os_error()),
-            }
-        } else if event.is_writable() {
-            self.flush(slot);
-        }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.receive(slot, event.is_read_closed() || event.is_error());
-        }
-    }
-
-    fn open(&mut self, slot: usize) {
-        if self.phase == Phase::Measure && self.shared.budget.used_up() {
-            return;
-        }
-        let since = self.shared.now();
-        let (socket, connected) = match connect_nonblocking(self.target, self.sources.take()) {
-            Ok(begun) => begun,
-            Err(e) => return self.fail(slot, failure::of_connect(&e), e.raw_os_error()),
-        };
-        let stream = TcpStream::from_std(socket.into());
-        self.number = self.number.wrapping_add(1);
-        self.connections[slot].begin(stream, self.number, State::Connecting(since));
-        self.connecting += 1;
-        if connected == Connected::Yes {
-            // on loopback the handshake is over already: send before anything else is done
-            self.established(slot, since, self.shared.now());
-        }
-        let connection = &mut self.connections[slot];
-        let writable = match connection.state {
-            State::Connecting(_) => true,
-            State::Open => !connection.ping.to_send().is_empty(),
-            State::Empty | State::Pausing(_) => return,
-        };
-        if let Err(e) = connection.watch(self.poll.registry(), Token(slot), writable) {
-            self.fail(slot, Class::ClientSide, e.raw_os_error());
-        }
-    }
-
-    fn established(&mut self, slot: usize, since: u64, now: u64) {
-        self.connecting -= 1;
-        let connection = &mut self.connections[slot];
-        connection.state = State::Open;
-        if !connection.established {
-            connection.established = true;
-            self.shared.note_established();
-        }
-        let tally = &mut self.tallies[self.stretch];
-        tally.opened += 1;
-        tally.connect.record(now - since, 1);
-        if self.phase.sends() {
-            self.send_more(slot, now);
-        }
-    }
-
-    fn send_more(&mut self, slot: usize, now: u64) {
-        let connection = &mut self.connections[slot];
-        let wanted = pace::may_send(connection.ping.free(), connection.sent, self.load.reconnect);
-        let count = if self.phase == Phase::Measure { self.shared.budget.take(wanted) } else { wanted };
-        if count > 0 {
-            connection.ping.queue(count, now);
-            connection.sent += count as u64;
-            self.tallies[self.stretch].scheduled += count as u64;
-        }
-        self.flush(slot);
-    }
-
-    fn flush(&mut self, slot: usize) {
-        let connection = &mut self.connections[slot];
-        let result = connection
-            .flush()
-            .and_then(|all| connection.watch_writable(self.poll.registry(), Token(slot), !all));
-        if let Err(e) = result {
-            self.fail(slot, failure::of_transfer(&e), e.raw_os_error());
-        }
-    }
-
-    /// Reads once; more often only if the buffer was full or the peer has closed, because then no event comes again.
-    fn receive(&mut self, slot: usize, closing: bool) {
-        let connection = &mut self.connections[slot];
-        let tally = &mut self.tallies[self.stretch];
-        let (mut complete, mut now) = (0, 0);
-        let closed = loop {
-            let count = match connection.receive(&mut self.buffer) {
-                Ok(None) => break false,
-                Ok(Some(0)) => break true,
-                Ok(Some(count)) => count,
-                Err(e) => return self.fail(slot, failure::of_transfer(&e), e.raw_os_error()),
-            };
-            now = self.shared.now();
-            match connection.ping.received(&self.buffer[..count], now, |time, n| tally.reply.record(time, n))
-            {
-                Ok(replies) => {
-                    complete += replies;
-                    tally.ok += replies as u64;
-                }
-                Err(wrong) => {
-                    tally.losses.note_wrong(wrong);
-                    return self.fail(slot, Class::Corrupt, None);
-                }
-            }
-            if count < self.buffer.len() && !closing {
-                break false;
-            }
-        };
-        if complete > 0 {
-            connection.failures = 0;
-            if !connection.served {
-                connection.served = true;
-                self.shared.note_served();
-            }
-        }
-        if connection.ping.in_flight() == 0
-            && self.load.reconnect.is_some_and(|limit| connection.sent >= limit)
-        {
-            connection.end(State::Empty);
-            if self.phase.sends() {
-                self.open(slot);
-            }
-        } else if closed {
-            self.fail(slot, Class::ClosedEarly, None);
-        } else if complete > 0 && self.phase.sends() {
-            self.send_more(slot, now);
-        }
-    }
-
-    /// Counts a failed connection with what was in flight on it, and plans its replacement.
-    fn fail(&mut self, slot: usize, class: Class, errno: Option<i32>) {
-        let connection = &mut self.connections[slot];
-        self.tallies[self.stretch].losses.add(class, errno, connection.ping.in_flight() as u64);
-        self.shared.note_failure(class, errno);
-        if matches!(connection.state, State::Connecting(_)) {
-            self.connecting -= 1;
-        }
-        connection.failures = connection.failures.saturating_add(1);
-        let due = self.shared.now() + pace::pause_after(connection.failures);
-        connection.end(State::Pausing(due));
-        self.next_sweep = self.next_sweep.min(due);
     }
 
     /// Looks at every time limit and every pause, and notes when to look again.

@@ -65,8 +65,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Put a load on an echo server that is running already
+    #[command(after_help = EXAMPLES)]
     Run(run::RunOptions),
     /// Start tcp-echo in each concurrency model and measure them side by side
+    #[command(after_help = EXAMPLES)]
     Compare(compare::CompareOptions),
     #[command(hide = true)]
     Become(crate::subject::become_server::Order),

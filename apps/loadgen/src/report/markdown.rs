@@ -31,10 +31,10 @@ pub fn render(report: &Report) -> String {
 
 fn table(rows: &[&Row]) -> String {
     let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
-    let titles: Vec<String> = columns.iter().map(|(title, _)| cells::one_line(title)).collect();
+    let titles: Vec<String> = columns.iter().map(|column| cells::one_line(column.title)).collect();
     let mut out = format!("| server | {} |\n|---|{}\n", titles.join(" | "), "--:|".repeat(titles.len()));
     for row in rows {
-        let figures: Vec<String> = columns.iter().map(|(_, figure)| figure(row)).collect();
+        let figures: Vec<String> = columns.iter().map(|column| (column.figure)(row)).collect();
         out.push_str(&format!("| {} | {} |\n", row.subject.replace('|', "\\|"), figures.join(" | ")));
     }
     out

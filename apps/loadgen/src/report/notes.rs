@@ -90,13 +90,12 @@ fn cheapest(rows: &[&Row]) -> Option<String> {
     if rest.is_empty() {
         return None;
     }
-    let (same, more): (Vec<&(&str, Spread)>, Vec<&(&str, Spread)>) =
-        rest.iter().partition(|(_, cost)| cost.overlaps(least));
+    let (same, more): (Vec<_>, Vec<_>) = rest.iter().copied().partition(|(_, cost)| cost.overlaps(least));
     let mut parts = Vec::new();
     for (name, cost) in &more {
         parts.push(format!("{name} {:.2} ×", cost.median / least.median.max(1e-9)));
     }
-    let names = |list: &[&(&str, Spread)]| list.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let names = |list: &[(&str, Spread)]| list.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let equal =
         if same.is_empty() { String::new() } else { format!("; no difference shown to {}", names(&same)) };
     let compared =

@@ -9,30 +9,40 @@ use crate::report::summary::{Row, Spread};
 /// Stands where there is no figure.
 const NONE: &str = "-";
 
-/// The columns after the server's name: a head of up to two lines, and the figure of a row.
+/// A column after the server's name.
+#[derive(Clone, Copy)]
+pub struct Column {
+    /// Its head, of one or two lines.
+    pub title: &'static str,
+    /// The figure of a row.
+    pub figure: fn(&Row) -> String,
+    /// The range that is shown under the figure, where there is one.
+    pub range: Option<fn(&Row) -> Option<Spread>>,
+}
+
+/// The columns of a table; what costs memory where connections are kept costs connects where they are not.
 #[must_use]
-pub fn columns(memory: bool) -> Vec<(&'static str, fn(&Row) -> String)> {
-    let mut columns: Vec<(&'static str, fn(&Row) -> String)> = vec![
-        ("requests\n/s", |row| count(row.requests_per_second)),
-        ("CPU\n/request", |row| micros(row.cpu_us_per_request)),
-        ("switches\n/request", |row| ratio(row.context_switches_per_request)),
-        ("p50", |row| time(row.p50)),
-        ("p99", |row| time(row.p99)),
-        ("p99.9", |row| time(row.p999)),
-        ("max", |row| time(row.max)),
-    ];
-    if memory {
-        columns.push(("memory\n/conn.", |row| size(row.memory_per_connection)));
-    } else {
-        columns.push(("connect\np50", |row| time(row.connect_p50)));
-    }
-    columns.extend::<[(&'static str, fn(&Row) -> String); 4]>([
-        ("served/\nest./req.", |row| format!("{}/{}/{}", row.served, row.established, row.requested)),
-        ("errors", errors),
-        ("limited\nby", |row| row.limited_by.map_or(NONE, |limit| limit.word()).to_owned()),
-        ("verdict", |row| row.verdict.level.word().to_owned()),
-    ]);
-    columns
+pub fn columns(memory: bool) -> Vec<Column> {
+    let plain = |title, figure| Column { title, figure, range: None };
+    let ranged = |title, figure, range| Column { title, figure, range: Some(range) };
+    vec![
+        ranged("requests\n/s", |row| count(row.requests_per_second), |row| row.requests_per_second),
+        ranged("CPU\n/request", |row| micros(row.cpu_us_per_request), |row| row.cpu_us_per_request),
+        plain("switches\n/request", |row| ratio(row.context_switches_per_request)),
+        plain("p50", |row| time(row.p50)),
+        ranged("p99", |row| time(row.p99), |row| row.p99),
+        plain("p99.9", |row| time(row.p999)),
+        plain("max", |row| time(row.max)),
+        if memory {
+            plain("memory\n/conn.", |row| size(row.memory_per_connection))
+        } else {
+            plain("connect\np50", |row| time(row.connect_p50))
+        },
+        plain("served/\nest./req.", |row| format!("{}/{}/{}", row.served, row.established, row.requested)),
+        plain("errors", errors),
+        plain("limited\nby", |row| row.limited_by.map_or(NONE, |limit| limit.word()).to_owned()),
+        plain("verdict", |row| row.verdict.level.word().to_owned()),
+    ]
 }
 
 /// A column's head in one line.

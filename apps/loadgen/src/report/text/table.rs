@@ -18,19 +18,13 @@ fn table(rows: &[&Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let mut head = vec![Cell::new("server")];
-    head.extend(columns.iter().map(|(title, _)| Cell::new(title)));
+    head.extend(columns.iter().map(|column| Cell::new(column.title)));
     table.set_header(head);
     for row in rows {
         let mut line = vec![Cell::new(&row.subject)];
-        for (index, (_, figure)) in columns.iter().enumerate() {
-            let spread = match index {
-                0 => row.requests_per_second,
-                1 => row.cpu_us_per_request,
-                4 => row.p99,
-                _ => None,
-            };
-            let range = cells::plus_minus(spread, row.trials);
-            let text = figure(row);
+        for column in &columns {
+            let range = cells::plus_minus(column.range.and_then(|range| range(row)), row.trials);
+            let text = (column.figure)(row);
             line.push(Cell::new(if range.is_empty() { text } else { format!("{text}\n{range}") }));
         }
         table.add_row(line);
@@ -51,8 +45,8 @@ fn list(rows: &[&Row]) -> String {
     let memory = rows.iter().any(|row| row.memory_per_connection.is_some());
     for row in rows {
         out.push_str(&format!("{}\n", row.subject));
-        for (title, figure) in cells::columns(memory) {
-            out.push_str(&format!("  {:<24}{}\n", cells::one_line(title), figure(row)));
+        for column in cells::columns(memory) {
+            out.push_str(&format!("  {:<24}{}\n", cells::one_line(column.title), (column.figure)(row)));
         }
     }
     out

@@ -1,0 +1,82 @@
+//! How a trial ended and what came out of it.
+
+use std::time::Duration;
+
+use super::worker::Share;
+use crate::measure::Tally;
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As planned.
+    Completed,
+    /// By Ctrl-C or SIGTERM.
+    Interrupted,
+    /// Connections were established, but not one reply came within the time limit.
+    NotServed,
+    /// Replies came at first, then none for twice the time limit.
+    Stalled,
+    /// The caller said that the server is gone.
+    ServerGone,
+}
+
+/// What came out of a trial.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The time that was really measured, from the first send to the last reply.
+    pub elapsed: Duration,
+    /// Slots that ever had a connection.
+    pub established: usize,
+    /// Slots that ever had a reply.
+    pub served: usize,
+    /// Ramp and warm-up.
+    pub earlier: Tally,
+    /// The measured stretch.
+    pub measured: Tally,
+    /// Requests under way when it began (on connections that nobody serves).
+    pub carried_in: u64,
+    /// Requests under way at its end.
+    pub carried_out: u64,
+    /// CPU time of all client threads in it.
+    pub client_cpu: Duration,
+    /// The largest share of the time that one client thread was busy.
+    pub client_busy: f64,
+}
+
+/// What the conductor itself knows at the end.
+pub(super) struct Led {
+    pub(super) ending: Ending,
+    pub(super) elapsed: Duration,
+    pub(super) client_cpu: Duration,
+    pub(super) client_busy: f64,
+}
+
+impl Led {
+    /// Nothing was measured.
+    pub(super) fn nowhere(ending: Ending) -> Self {
+        Self { ending, elapsed: Duration::ZERO, client_cpu: Duration::ZERO, client_busy: 0.0 }
+    }
+}
+
+pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
+    let (mut earlier, mut measured) = (Tally::new(), Tally::new());
+    for share in shares {
+        earlier.merge(&share.earlier);
+        measured.merge(&share.measured);
+    }
+    Outcome {
+        ending: led.ending,
+        elapsed: led.elapsed,
+        established: shares.iter().map(|s| s.established).sum(),
+        served: shares.iter().map(|s| s.served).sum(),
+        earlier,
+        measured,
+        carried_in: shares.iter().map(|s| s.carried_in).sum(),
+        carried_out: shares.iter().map(|s| s.carried_out).sum(),
+        client_cpu: led.client_cpu,
+        client_busy: led.client_busy,
+    }
+}

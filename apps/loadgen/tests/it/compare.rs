@@ -1,0 +1,262 @@
+//! `loadgen compare` with servers that fail in every way: each costs its own row only, and none is left running.
+//!
+//! The server program is a shell script that announces the address of a server within this test, so that the test
+//! decides what the clients see and the script decides what the parent sees.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::tool::{Ran, correct, echo, every, loadgen, serve};
+
+const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--quiet", "--seed", "1"];
+
+/// A folder with a script that plays the server, and the named pipes that it is held by.
+struct Fake {
+    folder: TempDir,
+}
+
+impl Fake {
+    /// `script` is what each mode does; it knows `$mode`, `ready ADDRESS` and `hold`, which waits for SIGTERM or
+    /// until something is written into the pipe `hold`.
+    fn new(script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for pipe in ["alive", "hold"] {
+            mkfifo(&folder.path().join(pipe), Mode::S_IRWXU).unwrap();
+        }
+        let here = folder.path().display();
+        let text = format!(
+            "#!/bin/sh\n\
+             mode=$2\n\
+             exec 8<>{here}/hold\n\
+             trap 'exit ${{leave:-0}}' TERM\n\
+             ready() {{ echo \"listening on $1 (mode $mode, pid $$)\"; }}\n\
+             hold() {{ read line <&8; }}\n\
+             {script}\n"
+        );
+        let path = folder.path().join("tcp-echo");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { folder }
+    }
+
+    fn pipe(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, more: &[&str]) -> Child {
+        let program = self.folder.path().join("tcp-echo").display().to_string();
+        loadgen(&SHORT)
+            .args(["--tcp-echo", &program])
+            .args(more)
+            .args(if more.contains(&"-d") { &[][..] } else { &["-d", "100ms"] })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn ran(&self, more: &[&str]) -> Ran {
+        Ran::of(&self.start(more).wait_with_output().unwrap())
+    }
+}
+
+/// The row of a server.
+fn row<'a>(report: &'a Value, subject: &str) -> &'a Value {
+    let rows = report["summary"].as_array().unwrap();
+    rows.iter().find(|row| row["subject"] == subject).unwrap_or_else(|| panic!("no row {subject}: {report}"))
+}
+
+fn reasons(row: &Value) -> String {
+    row["verdict"]["reasons"].to_string()
+}
+
+#[test]
+fn a_server_that_cannot_start_costs_its_own_row_only() {
+    let script = format!(
+        "case $mode in\n\
+         process) echo 'error: cannot fork: no memory' >&2; exit 3;;\n\
+         *) ready {}; hold;;\n\
+         esac",
+        correct()
+    );
+    let ran = Fake::new(&script).ran(&["--modes", "thread,process", "-J"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let report = ran.json();
+    assert_eq!(
+        row(&report, "thread")["verdict"]["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|r| !r.as_str().unwrap().contains("others used"))
+            .count(),
+        0
+    );
+    assert!(row(&report, "thread")["requests_per_second"]["median"].as_f64() > Some(0.0));
+    let process = row(&report, "process");
+    assert_eq!(process["verdict"]["level"], "failed");
+    assert!(
+        reasons(process).contains("could not be started") && reasons(process).contains("cannot fork"),
+        "{process}"
+    );
+    assert!(ran.stderr.starts_with("error: process (persistent): could not be started"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_server_that_is_no_server_is_told_so() {
+    let ran = Fake::new("echo hello; hold").ran(&["--modes", "thread", "--workloads", "churn", "-J"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(reasons(row(&ran.json(), "thread")).contains("no ready line: hello"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_server_that_dies_in_the_run_costs_its_own_row_only() {
+    let fake_pipe: std::sync::Arc<std::sync::OnceLock<PathBuf>> = std::sync::Arc::default();
+    let (pipe, often, once) = (std::sync::Arc::clone(&fake_pipe), every(100), std::sync::Once::new());
+    let deadly = serve(move |stream, _| {
+        echo(stream, |_| {
+            if often() {
+                // one word into the pipe ends the script, in the middle of the load
+                once.call_once(|| {
+                    let mut pipe = OpenOptions::new().write(true).open(pipe.get().unwrap()).unwrap();
+                    pipe.write_all(b"die\n").unwrap();
+                });
+            }
+            true
+        });
+    });
+    let fine = correct();
+    let script = format!(
+        "case $mode in\n\
+         process) ready {deadly}; hold; echo 'boom' >&2; exit 7;;\n\
+         *) ready {fine}; hold;;\n\
+         esac"
+    );
+    let fake = Fake::new(&script);
+    fake_pipe.set(fake.pipe("hold")).unwrap();
+    let ran = fake.ran(&["--modes", "process,thread", "--workloads", "persistent", "-J", "-d", "1s"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let report = ran.json();
+    let process = row(&report, "process");
+    assert!(reasons(process).contains("died in the run: it ended with exit code 7"), "{process}");
+    assert!(reasons(process).contains("boom"), "{process}");
+    assert!(row(&report, "thread")["requests_per_second"]["median"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn a_server_that_answers_wrongly_or_leaves_badly_has_failed() {
+    let spoilt = every(50);
+    let wrong = serve(move |stream, _| {
+        echo(stream, |piece| {
+            if spoilt() {
+                piece[0] ^= 1;
+            }
+            true
+        });
+    });
+    let script = format!(
+        "case $mode in\n\
+         process) ready {wrong}; hold;;\n\
+         *) leave=5; ready {}; hold;;\n\
+         esac",
+        correct()
+    );
+    let ran = Fake::new(&script).ran(&["--modes", "process,thread", "--workloads", "persistent", "-J"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let report = ran.json();
+    assert_eq!(row(&report, "process")["errors"][0]["class"], "corrupt");
+    assert!(
+        reasons(row(&report, "thread")).contains("did not leave cleanly: it ended with exit code 5"),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_report_names_what_was_measured_and_where() {
+    let fake = Fake::new(&format!("ready {}; hold", correct()));
+    let ran = fake.ran(&["-J"]);
+    let report = ran.json();
+    let names: Vec<&str> =
+        report["subjects"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!((names[0], names[1]), ("thread", "process"));
+    assert!(names[2].starts_with("pool (") && names.last() == Some(&"pool (64 workers)"), "{names:?}");
+    assert_eq!(report["summary"].as_array().unwrap().len(), names.len() * 2);
+    assert_eq!(report["seed"], 1);
+    assert!(report["platform"]["kernel"].as_str().unwrap().starts_with("Linux"));
+    let text = fake.ran(&["--modes", "thread"]).stdout;
+    assert!(text.contains("persistent: 4 connections") && text.contains("churn: 4 connections"), "{text}");
+    assert!(text.contains("Closed loop"), "{text}");
+}
+
+/// A comparison that has sent its first requests, and the pipe `alive`, which its server holds open as long as it
+/// lives.
+fn begun(fake: &Fake, told: &Receiver<()>) -> (Child, fs::File) {
+    // without O_NONBLOCK this would wait for the server, and the server for this
+    let alive =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(fake.pipe("alive")).unwrap();
+    let child = fake.start(&["--modes", "thread", "--workloads", "persistent", "-d", "60s"]);
+    told.recv_timeout(Duration::from_secs(20)).unwrap();
+    (child, alive)
+}
+
+/// Waits until nobody holds the pipe any more.
+fn is_gone(alive: &fs::File) -> bool {
+    let mut polled = [PollFd::new(alive.as_fd(), PollFlags::empty())];
+    let ready = poll(&mut polled, PollTimeout::from(10_000_u16)).unwrap();
+    ready == 1 && polled[0].revents().unwrap().contains(PollFlags::POLLHUP)
+}
+
+fn telling() -> (SocketAddr, Receiver<()>) {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let often = every(1000);
+    let server = serve(move |stream, _| {
+        echo(stream, |_| {
+            if often() {
+                let _ = tell.try_send(());
+            }
+            true
+        });
+    });
+    (server, told)
+}
+
+/// The script opens the pipe in itself only: the end of the file is the end of the server.
+fn holding(server: SocketAddr) -> Fake {
+    Fake::new(&format!("exec 9>\"$(dirname \"$0\")/alive\"; ready {server}; hold"))
+}
+
+#[test]
+fn ctrl_c_stops_the_server_and_gives_130() {
+    let (server, told) = telling();
+    let fake = holding(server);
+    let (child, alive) = begun(&fake, &told);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    assert!(ran.stdout.contains("INTERRUPTED"), "{}", ran.stdout);
+    assert!(is_gone(&alive));
+}
+
+#[test]
+fn no_server_outlives_a_loadgen_that_was_killed() {
+    let (server, told) = telling();
+    let fake = holding(server);
+    let (mut child, alive) = begun(&fake, &told);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(is_gone(&alive));
+}

@@ -1,0 +1,237 @@
+//! The forms of a report, compared with files. `BLESS=1 cargo test -p loadgen` writes these files anew: look at the
+//! difference before you commit it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use loadgen::drive::Ending;
+use loadgen::measure::Class;
+use loadgen::measure::Quantiles;
+use loadgen::measure::verdict::{Level, Limit, Verdict};
+use loadgen::plan::{Load, Stop};
+use loadgen::report::data::{Books, Client, Connections, Cost, ErrorCount, NamedLoad, Report, Subject};
+use loadgen::report::text::{View, render};
+use loadgen::report::{Trial, csv, json, markdown};
+use loadgen::subject::machine::{Between, Platform};
+use loadgen::subject::placement::Placement;
+
+#[test]
+fn each_form_of_a_comparison() {
+    let report = comparison();
+    golden("compare.120.txt", &render(&report, View { width: 120, colour: false }));
+    golden("compare.80.txt", &render(&report, View { width: 80, colour: false }));
+    golden("compare.json", &json::render(&report));
+    golden("compare.csv", &csv::render(&report));
+    golden("compare.md", &markdown::render(&report));
+}
+
+#[test]
+fn each_form_of_a_run() {
+    let report = single();
+    golden("run.txt", &render(&report, View { width: 120, colour: false }));
+    golden("run.md", &markdown::render(&report));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_colours_are_only_added() {
+    let report = comparison();
+    for width in [60, 80, 120, 200] {
+        let plain = render(&report, View { width, colour: false });
+        let widest = plain.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= width, "{widest} > {width}");
+        let coloured = render(&report, View { width, colour: true });
+        assert!(coloured.contains("\x1b[1;31mFAILED\x1b[0m"));
+        let stripped = coloured.replace("\x1b[1;31m", "").replace("\x1b[1;33m", "").replace("\x1b[0m", "");
+        assert_eq!(stripped, plain);
+    }
+}
+
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{name} differs; expected:\n{expected}\ngot:\n{text}");
+}
+
+fn load(reconnect: Option<u64>) -> Load {
+    Load {
+        connections: 50,
+        stop: Stop::After(Duration::from_secs(2)),
+        threads: 1,
+        size: 64,
+        depth: 1,
+        warmup: Duration::from_millis(500),
+        reconnect,
+        timeout: Duration::from_secs(5),
+    }
+}
+
+fn blank(command: &'static str) -> Report {
+    Report {
+        schema: 1,
+        command,
+        command_line: vec!["loadgen".into(), command.into()],
+        started: "2026-11-20T14:03:59+01:00".into(),
+        interrupted: false,
+        load_model: "closed loop",
+        seed: None,
+        trials_planned: 2,
+        placement: Placement { server: vec![0], client: vec![1] },
+        platform: Platform {
+            kernel: "Linux 6.18.0".into(),
+            cpu: "Example CPU 3000".into(),
+            cpus_online: 2,
+            cpus_allowed: vec![0, 1],
+            governor: Some("performance".into()),
+            somaxconn: Some("4096".into()),
+            local_ports: Some("32768-60999".into()),
+            descriptors: 65_536,
+            loadgen: "0.1.0".into(),
+        },
+        workloads: vec![],
+        subjects: vec![],
+        summary: vec![],
+        trials: vec![],
+    }
+}
+
+fn comparison() -> Report {
+    let mut report = blank("compare");
+    report.seed = Some(42);
+    report.workloads = vec![
+        NamedLoad { name: "persistent".into(), load: load(None) },
+        NamedLoad { name: "churn".into(), load: load(Some(1)) },
+    ];
+    report.subjects = [("thread", None), ("process", None), ("pool (2 workers)", Some(2))]
+        .map(|(name, workers)| Subject {
+            name: name.into(),
+            command_line: Some(vec!["tcp-echo".into(), "--mode".into(), name.into()]),
+            workers,
+        })
+        .to_vec();
+    for number in 1..=2 {
+        let drift = f64::from(number - 1) * 4_000.0;
+        report.add(trial(
+            number,
+            "persistent",
+            "thread",
+            client(110_000.0 + drift, 50),
+            Some(cost(8.2, Some(14_745.6))),
+        ));
+        report.add(trial(
+            number,
+            "persistent",
+            "pool (2 workers)",
+            client(76_000.0 + drift, 2),
+            Some(cost(7.6, Some(614.0))),
+        ));
+        report.add(trial(number, "churn", "thread", client(24_000.0 + drift, 50), Some(cost(36.9, None))));
+    }
+    let mut failed = trial(1, "persistent", "process", client(90_000.0, 50), None);
+    failed.verdict.add(Level::Failed, "died in the run: it was killed by SIGKILL");
+    failed
+        .verdict
+        .add(Level::Failed, "7 connections reset by the server (connection reset by peer), 9 requests lost");
+    if let Some(client) = &mut failed.client {
+        client.errors = vec![reset()];
+        client.requests.lost = vec![reset()];
+    }
+    report.add(failed);
+    let mut absent = trial(2, "persistent", "process", client(1.0, 1), None);
+    (absent.client, absent.limited_by, absent.machine) = (None, None, None);
+    absent.verdict.add(Level::Failed, "could not be started: it said \"no\", twice");
+    report.add(absent);
+    report
+}
+
+fn single() -> Report {
+    let mut report = blank("run");
+    report.trials_planned = 1;
+    report.placement.server.clear();
+    report.workloads = vec![NamedLoad { name: "persistent".into(), load: load(None) }];
+    report.subjects = vec![Subject { name: "127.0.0.1:12000".into(), command_line: None, workers: None }];
+    let mut client = client(212_345.6, 48);
+    client.connections.established = 49;
+    client.errors = vec![reset()];
+    client.requests.in_flight_at_end = 1;
+    client.connect = Some(client.reply);
+    client.first_wrong = Some("byte 3 of a reply was 0x00 where 0x41 was sent".into());
+    let mut only = trial(1, "persistent", "127.0.0.1:12000", client, None);
+    only.verdict.add(Level::Suspect, "only 49 of 50 connections were established");
+    report.add(only);
+    report
+}
+
+fn reset() -> ErrorCount {
+    ErrorCount {
+        class: Class::Reset,
+        errno: Some(104),
+        meaning: Some("connection reset by peer".into()),
+        connections: 7,
+        requests: 9,
+    }
+}
+
+fn trial(number: u32, workload: &str, subject: &str, client: Client, server: Option<Cost>) -> Trial {
+    Trial {
+        trial: number,
+        workload: workload.into(),
+        subject: subject.into(),
+        verdict: Verdict::ok(),
+        limited_by: Some(if client.busy > 0.9 { Limit::Client } else { Limit::Server }),
+        client: Some(client),
+        server,
+        machine: Some(Between { busy: 0.75, listen_overflows: 0 }),
+    }
+}
+
+fn client(rate: f64, served: usize) -> Client {
+    let ok = (rate * 2.0) as u64;
+    Client {
+        ending: Ending::Completed,
+        seconds: 2.0,
+        requests_per_second: rate,
+        requests: Books {
+            in_flight_at_start: 50 - served as u64,
+            scheduled: ok,
+            ok,
+            lost: vec![],
+            in_flight_at_end: 50 - served as u64,
+            balanced: true,
+            warmup_ok: ok / 4,
+        },
+        connections: Connections { requested: 50, established: 50, served, opened: 0 },
+        reply: Quantiles {
+            count: ok,
+            p50: 430_000,
+            p90: 600_000,
+            p99: 745_000,
+            p999: 1_910_000,
+            p9999: 3_500_000,
+            max: 4_000_000,
+            mean: 450_000.0,
+            too_long: 0,
+        },
+        connect: None,
+        errors: vec![],
+        first_wrong: None,
+        cpu_seconds: 1.9,
+        busy: if served == 2 { 0.95 } else { 0.7 },
+    }
+}
+
+fn cost(cpu: f64, memory: Option<f64>) -> Cost {
+    Cost {
+        cpu_seconds: 1.8,
+        cpu_us_per_request: cpu,
+        busy: 0.9,
+        context_switches_per_request: Some(1.05),
+        page_faults_per_request: Some(0.01),
+        memory_per_connection: memory,
+        processes: 1,
+        threads: 51,
+        left_cleanly: Some(true),
+    }
+}

@@ -1,0 +1,11 @@
+//! The real `loadgen` against servers that behave, and servers that do not.
+
+// a helper of a test, too, fails by panicking
+#![allow(clippy::unwrap_used)]
+
+mod compare;
+mod formats;
+mod run;
+mod stop;
+mod tool;
+mod usage;
