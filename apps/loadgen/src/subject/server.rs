@@ -23,6 +23,8 @@ const READY: Duration = Duration::from_secs(5);
 const STOP: Duration = Duration::from_secs(12);
 /// Between two looks at whether the server has ended.
 const LOOK: Duration = Duration::from_millis(1);
+/// The longest wait for the last words of a server that has failed.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Bytes of one line of stderr that are kept.
 const LINE: u64 = 1024;
 
@@ -147,10 +149,10 @@ impl Server {
     }
 
     /// Adds the server's last words on stderr, if there are any.
-    fn explain(&mut self, why: &str) -> String {
-        // what it wrote just before it ended may still be on its way
-        let end = Instant::now() + Duration::from_millis(100);
-        while self.look().is_some() && Arc::strong_count(&self.last_words) > 1 && Instant::now() < end {
+    fn explain(&self, why: &str) -> String {
+        // what it wrote just before it ended may still be on its way; the reader lets go when all has come
+        let end = Instant::now() + LAST_WORDS;
+        while Arc::strong_count(&self.last_words) > 1 && Instant::now() < end {
             thread::sleep(LOOK);
         }
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
