@@ -1,0 +1,64 @@
+//! E7: the descriptors run out while the server runs, and come back.
+
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::inspect;
+use crate::server::Server;
+use crate::tools::{limit_descriptors, needs};
+use crate::variants::Variant;
+
+on_every_variant! { descriptors_run_out_and_come_back }
+
+fn descriptors_run_out_and_come_back(variant: Variant) {
+    if !needs("prlimit") {
+        return;
+    }
+    let server = Server::start(variant, "");
+    let mut old: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
+    old.iter_mut().for_each(|client| client.expect_echo(b"before"));
+    server.wait_until_quiet();
+    // the limit is on the number of a descriptor: from the lowest free one on there is none to be had
+    let taken = inspect::descriptors(server.pid);
+    let free = (0..).find(|n| !taken.contains(n)).unwrap();
+    limit_descriptors(server.pid, free.try_into().unwrap());
+
+    // whoever is blocked in accept has reserved the next number already, so one more may get in: it may be served, or
+    // closed if its handler needs another descriptor
+    let mut last = Client::of(&server);
+    last.send(b"the last one");
+    last.hears_within(Duration::from_millis(300));
+    server.wait_until_quiet();
+
+    let (began, before) = (Instant::now(), inspect::process(server.pid).unwrap());
+    let mut new: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
+    new.iter_mut().for_each(|client| client.send(b"let me in"));
+    while began.elapsed() < Duration::from_secs(2) {
+        old.iter_mut().for_each(|client| client.expect_echo(b"unaffected"));
+        let heard = new.iter().any(|client| client.hears_within(Duration::from_millis(10)));
+        assert!(!heard, "{}: it serves, so this test has taken no descriptors away", variant.name);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let after = inspect::process(server.pid).unwrap();
+    assert!(after.lives(), "{}", variant.name);
+    // in ticks of 10 ms, those of the few echoes included
+    let share = (after.ticks - before.ticks) as f64 / (seconds * 100.0);
+    assert!(share < 0.05, "{}: {:.1} % CPU while it cannot accept", variant.name, share * 100.0);
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.contains("cannot accept")).count();
+    assert!(
+        (1..=seconds as usize + 1).contains(&lines),
+        "{}: {lines} lines in {seconds} s\n{log}",
+        variant.name
+    );
+
+    limit_descriptors(server.pid, 1_000);
+    let relieved = Instant::now();
+    new.iter_mut().for_each(|client| client.expect(b"let me in"));
+    // the promise is 1 s; the rest is for a busy machine
+    assert!(relieved.elapsed() < Duration::from_millis(1_500), "{}: {:?}", variant.name, relieved.elapsed());
+    old.iter_mut().for_each(|client| client.expect_echo(b"after"));
+    drop((old, last, new));
+    let outcome = server.stop();
+    assert!(outcome.stat("errors.exhausted") > 0, "{}: {}", variant.name, outcome.stats);
+}

@@ -1,0 +1,80 @@
+//! `--stats`: JSON with the right numbers, in a file or on stdout.
+
+use std::io::{BufReader, Read};
+use std::process::Stdio;
+
+use common::ready::Ready;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::server::{Server, program};
+use crate::variants::Variant;
+
+on_every_variant! { the_numbers_are_right }
+
+fn the_numbers_are_right(variant: Variant) {
+    let server = Server::start(variant, "");
+    let pid = server.pid;
+    let mut staying: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
+    staying.iter_mut().for_each(|client| client.expect_echo(&[1; 1000]));
+    for _ in 0..10 {
+        Client::of(&server).expect_echo_then_end(&[2; 100]);
+    }
+    drop(staying);
+    let outcome = server.stop();
+    // one connection warmed the server up
+    assert_eq!(outcome.stat("connections"), 14, "{}", variant.name);
+    assert_eq!(outcome.stat("bytes"), 4_000, "{}", variant.name);
+    // a passing client's place may be taken again before its handler has quite gone
+    assert!((4..=6).contains(&outcome.stat("max_active")), "{}: {}", variant.name, outcome.stats);
+    assert_eq!(outcome.stat("pid"), pid as u64);
+    let kinds = ["accept", "exhausted", "spawn", "rejected", "broken", "idle", "stalled", "panic", "crash"];
+    for kind in kinds {
+        assert_eq!(outcome.stat(&format!("errors.{kind}")), 0, "{}: {kind}", variant.name);
+    }
+    let per_worker: Vec<u64> = outcome.stats["accepted_per_worker"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_u64().unwrap())
+        .collect();
+    match variant.is_pool() {
+        true => assert_eq!((per_worker.len(), per_worker.iter().sum::<u64>()), (16, 14), "{}", variant.name),
+        false => assert!(per_worker.is_empty(), "{}", variant.name),
+    }
+    for whose in ["usage_self", "usage_children"] {
+        let used = &outcome.stats[whose];
+        for number in ["user_seconds", "system_seconds"] {
+            assert!(used[number].is_number(), "{}: {whose}.{number}", variant.name);
+        }
+        for count in
+            ["voluntary_context_switches", "involuntary_context_switches", "minor_faults", "max_rss_kib"]
+        {
+            assert!(used[count].is_u64(), "{}: {whose}.{count}", variant.name);
+        }
+    }
+    let children = outcome.stat("usage_children.minor_faults");
+    assert_eq!(children > 0, variant.isolates_crashes(), "{}: children were not counted", variant.name);
+    assert!(outcome.log.contains("served 14 connections in"), "{}", outcome.log);
+}
+
+#[test]
+fn a_dash_is_stdout_after_the_ready_line() {
+    let mut child = program()
+        .args(["--port", "0", "--stats", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let ready = Ready::await_from(&mut stdout).unwrap();
+    assert_eq!(ready.about, "mode thread");
+    kill(Pid::from_raw(ready.pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let mut json = String::new();
+    stdout.read_to_string(&mut json).unwrap();
+    let stats: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(stats["connections"], 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
