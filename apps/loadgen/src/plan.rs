@@ -100,8 +100,10 @@ pub struct Manner {
 /// `loadgen run`: one server that is there already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPlan {
-    /// The server.
-    pub target: Target,
+    /// The server, as the user wrote it.
+    pub name: String,
+    /// What the name means; the first that accepts a connection is taken.
+    pub addresses: Vec<SocketAddr>,
     /// The load.
     pub load: Load,
     /// The rest.

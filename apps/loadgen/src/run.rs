@@ -1,12 +1,13 @@
 //! `loadgen run`: one server that is there already, seen from the client's side only.
 
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::units;
 
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{Load, RunPlan, Stop};
+use crate::plan::{Load, RunPlan, Stop, Target};
 use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
@@ -20,10 +21,14 @@ use crate::trial::Label;
 pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     let cpus = placement::allowed_cpus();
     report.placement = placement::place(plan.manner.pin, &cpus);
-    // the server is not ours to place
+    // the server is not ours to place; and more threads than CPUs would only stand in each other's way
     report.placement.server.clear();
+    if report.placement.client.len() < plan.load.threads {
+        report.placement.client.clear();
+    }
+    let target = Target { name: plan.name.clone(), address: choose(&plan.addresses, plan.load.timeout) };
     report.workloads = vec![NamedLoad { name: name(&plan.load).to_owned(), load: plan.load.clone() }];
-    report.subjects = vec![Subject { name: plan.target.name.clone(), command_line: None, workers: None }];
+    report.subjects = vec![Subject { name: plan.name.clone(), command_line: None, workers: None }];
     let whole = span(&plan.load) * plan.manner.trials;
     let progress = Progress::new(plan.manner.quiet, whole);
     let begin = Instant::now();
@@ -33,8 +38,8 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
         } else {
             String::new()
         };
-        progress.begin(&format!("measuring {}{of}", plan.target.name));
-        let trial = measure(plan, &report, number, || progress.reach(begin.elapsed(), whole));
+        progress.begin(&format!("measuring {}{of}", plan.name));
+        let trial = measure(plan, &target, &report, number, || progress.reach(begin.elapsed(), whole));
         let trial = trial.inspect_err(|_| progress.finish())?;
         report.interrupted = trial.client.as_ref().is_some_and(|client| client.ending == Ending::Interrupted);
         report.add(trial);
@@ -47,10 +52,16 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn measure(plan: &RunPlan, report: &Report, number: u32, tick: impl Fn()) -> Result<Trial, Failure> {
+fn measure(
+    plan: &RunPlan,
+    target: &Target,
+    report: &Report,
+    number: u32,
+    tick: impl Fn(),
+) -> Result<Trial, Failure> {
     let mut before = machine::counters();
     let mut after = None;
-    let outcome = drive::run(&plan.target, &plan.load, &report.placement.client, &mut |moment| {
+    let outcome = drive::run(target, &plan.load, &report.placement.client, &mut |moment| {
         match moment {
             Moment::Start => before = machine::counters(),
             Moment::End => after = Some(machine::counters()),
@@ -58,11 +69,20 @@ fn measure(plan: &RunPlan, report: &Report, number: u32, tick: impl Fn()) -> Res
         }
         true
     })?;
-    let label =
-        Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.target.name.clone() };
+    let label = Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() };
     let between = after.map_or_else(Default::default, |after| machine::between(before, after));
     let client = Client::of(&outcome, &plan.load);
     Ok(label.judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
+}
+
+/// The first address that accepts a connection; the only one, or else the first one, unseen: the trial itself will
+/// tell why it does not answer.
+fn choose(addresses: &[SocketAddr], timeout: Duration) -> SocketAddr {
+    let first = addresses.first().copied().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
+    if addresses.len() <= 1 {
+        return first;
+    }
+    addresses.iter().copied().find(|a| TcpStream::connect_timeout(a, timeout).is_ok()).unwrap_or(first)
 }
 
 /// About how long a load takes; a total number of requests is taken for some seconds.
@@ -91,4 +111,21 @@ pub fn complaint(report: &Report) -> Option<String> {
         String::new()
     };
     Some(format!("{} ({}): {reason}{more}: see the report", first.subject, first.workload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn of_a_names_addresses_the_one_that_answers_is_taken() {
+        let bound = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = bound();
+        // bound but closed again: nobody listens there now
+        let closed = bound().local_addr().unwrap();
+        let address = open.local_addr().unwrap();
+        assert_eq!(choose(&[closed, address], Duration::from_secs(1)), address);
+        assert_eq!(choose(&[closed, closed], Duration::from_secs(1)), closed);
+    }
 }

@@ -8,7 +8,7 @@ use common::exit::Failure;
 use common::units;
 
 use super::Common;
-use crate::plan::{Load, Pin, RunPlan, Stop, Target};
+use crate::plan::{Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
@@ -54,7 +54,8 @@ impl RunOptions {
         };
         let load = load(&self.common, stop, self.warmup, self.reconnect)?;
         let manner = self.common.manner(self.trials, Pin::Auto)?;
-        Ok(RunPlan { target: resolve(&self.target)?, load, manner })
+        let (name, addresses) = resolve(&self.target)?;
+        Ok(RunPlan { name, addresses, load, manner })
     }
 }
 
@@ -101,8 +102,8 @@ fn within(option: &str, value: u64, max: u64) -> Result<usize, Failure> {
     }
 }
 
-/// Finds the address. IPv4 first where a name has both: that is what the servers here listen on.
-fn resolve(name: &str) -> Result<Target, Failure> {
+/// The name without its scheme, and its addresses. IPv4 first: that is what the servers here listen on.
+fn resolve(name: &str) -> Result<(String, Vec<SocketAddr>), Failure> {
     let plain = name.strip_prefix("tcp://").unwrap_or(name);
     if let Some((scheme, _)) = plain.split_once("://") {
         return Err(Failure::usage(format!(
@@ -114,7 +115,7 @@ fn resolve(name: &str) -> Result<Target, Failure> {
             "{name}: a port is missing or wrong: write for example 127.0.0.1:12000"
         )));
     }
-    let addresses: Vec<SocketAddr> = match plain.to_socket_addrs() {
+    let mut addresses: Vec<SocketAddr> = match plain.to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
         Err(e) if plain.matches(':').count() > 1 && !plain.contains('[') => {
             return Err(Failure::usage(format!(
@@ -123,11 +124,11 @@ fn resolve(name: &str) -> Result<Target, Failure> {
         }
         Err(e) => return Err(Failure::failed(format!("cannot find {name}: {e}: is the name right?"))),
     };
-    let first = addresses.iter().find(|a| a.is_ipv4()).or(addresses.first());
-    match first {
-        Some(address) => Ok(Target { name: plain.to_owned(), address: *address }),
-        None => Err(Failure::failed(format!("cannot find {name}: the name has no address"))),
+    if addresses.is_empty() {
+        return Err(Failure::failed(format!("cannot find {name}: the name has no address")));
     }
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok((plain.to_owned(), addresses))
 }
 
 #[cfg(test)]
@@ -136,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_target_needs_a_port_and_a_known_scheme() {
-        assert_eq!(resolve("[::1]:80").unwrap().address, "[::1]:80".parse().unwrap());
-        assert_eq!(resolve("tcp://127.0.0.1:80").unwrap().name, "127.0.0.1:80");
+        assert_eq!(resolve("[::1]:80").unwrap().1, ["[::1]:80".parse().unwrap()]);
+        assert_eq!(resolve("tcp://127.0.0.1:80").unwrap().0, "127.0.0.1:80");
         for wrong in ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "http://127.0.0.1:80", "::1:80:x"] {
             assert_eq!(resolve(wrong).unwrap_err().code, common::exit::USAGE, "{wrong}");
         }

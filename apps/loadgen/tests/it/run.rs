@@ -211,10 +211,17 @@ fn a_small_pool_serves_as_many_as_it_has_workers_and_that_is_no_error() {
 }
 
 #[test]
-fn an_ipv6_server_and_a_name_are_found() {
-    let named = correct();
-    let ran_named =
-        ran(&["run", &format!("localhost:{}", named.port()), "-n", "10", "-w", "0", "-c", "1", "--quiet"]);
-    assert_eq!(ran_named.code, Some(0), "{}", ran_named.stderr);
-    assert!(ran_named.stdout.contains("10 ok"), "{}", ran_named.stdout);
+fn an_address_in_brackets_and_a_name_are_found() {
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || echo(stream, |_| true));
+        }
+    });
+    for target in [format!("[::1]:{port}"), format!("localhost:{}", correct().port())] {
+        let ran = ran(&["run", &target, "-n", "10", "-w", "0", "-c", "1", "--quiet"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stdout.contains("10 ok"), "{}", ran.stdout);
+    }
 }
