@@ -30,6 +30,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(inherited) = &arguments.serve_stdin {
         return process::serve_stdin(inherited, options).map(ExitCode::from).map_err(Failure::failed);
     }
+    let statistics = ending::open_statistics(&options)?;
     let listener = listener::open(&options)?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     signals::install().map_err(Failure::failed)?;
@@ -42,5 +43,5 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .announce(io::stdout())
         .map_err(Failure::failed)?;
     model.serve(listener, server).map_err(Failure::failed)?;
-    ending::report(server)
+    ending::report(server, statistics)
 }

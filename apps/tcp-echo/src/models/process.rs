@@ -32,6 +32,7 @@ use nix::unistd::{Pid, getpid, getppid};
 use crate::accept::Acceptor;
 use crate::buffers::Buffer;
 use crate::children;
+use crate::ending;
 use crate::handler::{self, Connection, PANICKED};
 use crate::options::Options;
 use crate::server::Server;
@@ -115,9 +116,9 @@ pub(crate) fn dies_with(parent: Pid) -> bool {
 /// An executed child serves it: this program with the socket as its stdin. Without `pre_exec` the standard library
 /// takes the `posix_spawn` path, which does not copy the parent's page tables.
 fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
-    let Connection { stream, seat, .. } = connection;
+    let Connection { stream, peer, seat } = connection;
     let counters = server.counters_descriptor();
-    let inherited = format!("{}:{}", getpid(), counters.as_fd().as_raw_fd());
+    let inherited = format!("{}/{}/{peer}", getpid(), counters.as_fd().as_raw_fd());
     let options = &server.options;
     let mut command = Command::new("/proc/self/exe");
     command.arg("--serve-stdin").arg(inherited);
@@ -134,15 +135,18 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
 }
 
 /// The life of an executed child: serves the connection on its standard input. `inherited` is what [`exec_for`] made:
-/// the parent's process number and the descriptor of the counters.
+/// the parent's process number, the descriptor of the counters, and the client's address.
 ///
 /// # Errors
 /// It was not started by a server, or the parent is gone.
 pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
     let nonsense =
         || io::Error::new(io::ErrorKind::InvalidInput, "--serve-stdin is for the server's own use");
-    let (parent, counters) = inherited.split_once(':').ok_or_else(nonsense)?;
+    let [parent, counters, peer] = inherited.split('/').collect::<Vec<_>>()[..] else {
+        return Err(nonsense());
+    };
     let parent = Pid::from_raw(parent.parse().map_err(|_| nonsense())?);
+    let peer = peer.parse().map_err(|_| nonsense())?;
     if !dies_with(parent) {
         return Ok(0);
     }
@@ -153,8 +157,8 @@ pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
         signals::request_stop();
     }
     let server = Server::start(options, shared)?;
+    ending::silence_panics(server);
     let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let Ok(peer) = stream.peer_addr() else { return Ok(0) };
     let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
     Ok(if handler::serve(&stream, peer, server, &mut buffer) { 0 } else { PANICKED as u8 })
 }

@@ -50,14 +50,13 @@ impl Channel {
         let descriptors = [connection.stream.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&descriptors)];
         let text = [IoSlice::new(address.as_bytes())];
-        sendmsg::<()>(
-            self.0.as_raw_fd(),
-            &text,
-            &rights,
-            MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
-            None,
-        )?;
-        Ok(())
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        loop {
+            match sendmsg::<()>(self.0.as_raw_fd(), &text, &rights, flags, None) {
+                Err(Errno::EINTR) => {}
+                other => return Ok(other.map(drop)?),
+            }
+        }
     }
 
     /// Waits for a connection; `None` when the parent has closed the channel.

@@ -22,6 +22,8 @@ use crate::sys::fork;
 /// The wait before a worker is replaced that died soon after the one before it; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The wait before a connection that could not be passed is passed again.
+const PASS_AGAIN: Duration = Duration::from_millis(20);
 /// A worker that lived so long did not die of what its predecessor died of.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 
@@ -137,17 +139,23 @@ impl Crew {
         }
     }
 
-    /// Gives the oldest connections to free workers.
-    pub(super) fn hand_out(&mut self, queue: &mut VecDeque<Connection>) {
+    /// Gives the oldest connections to free workers; gives back how long to wait if the kernel had no room for a message.
+    pub(super) fn hand_out(&mut self, queue: &mut VecDeque<Connection>) -> Option<Duration> {
         for worker in self.places.iter_mut().filter_map(|place| place.worker.as_mut()) {
             if !matches!(worker.job, Job::Free) {
                 continue;
             }
-            let Some(connection) = queue.pop_front() else { return };
-            // a worker that died a moment ago cannot be told; its death is heard next, and the copy is kept
-            let _ = worker.channel.pass(&connection);
-            worker.job = Job::Handed(connection);
+            let connection = queue.pop_front()?;
+            if worker.channel.pass(&connection).is_ok() {
+                worker.job = Job::Handed(connection);
+                continue;
+            }
+            // Too many descriptors under way, or no memory; or the worker died a moment ago, which is heard soon.
+            queue.push_front(connection);
+            self.server.counters.problem(Problem::Exhausted);
+            return Some(PASS_AGAIN);
         }
+        None
     }
 
     /// Fills the places whose time has come.
@@ -174,20 +182,14 @@ impl Crew {
         self.places.iter().filter(|place| place.worker.is_none()).map(|place| place.refill).min()
     }
 
-    /// Sends the free workers home by closing their channels, kills the others, and waits for all.
+    /// Ends all workers and waits for them. Those that are free hold nothing; the others have had their time.
     pub(super) fn dismiss(self) {
-        let busy = |worker: &Worker| !matches!(worker.job, Job::Free);
-        let workers: Vec<Worker> = self.places.into_iter().filter_map(|place| place.worker).collect();
-        if workers.iter().any(busy) {
-            children::kill_all();
-        }
-        let pids: Vec<Pid> = workers.iter().map(|worker| worker.pid).collect();
-        drop(workers);
-        pids.into_iter().for_each(reap);
+        children::kill_all();
+        self.places.into_iter().filter_map(|place| place.worker).for_each(|worker| reap(worker.pid));
     }
 }
 
-/// Waits for a worker that has closed its channel or been killed; it has not far to go.
+/// Waits for a worker that is dead or has been killed: it has not far to go.
 fn reap(pid: Pid) {
     while waitpid(pid, None) == Err(Errno::EINTR) {}
 }

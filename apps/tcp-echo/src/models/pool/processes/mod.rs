@@ -41,13 +41,14 @@ pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Se
         crew: Crew::new(settings.workers, server),
         back_off: BackOff::default(),
         accept_from: Instant::now(),
+        pass_from: Instant::now(),
     };
     parent.crew.start(&mut parent.listener, &mut parent.queue)?;
     while !parent.is_done() {
         parent.wait_for_news();
         parent.take_in()?;
-        parent.crew.hand_out(&mut parent.queue);
         parent.crew.replace_the_dead(&mut parent.listener, &mut parent.queue);
+        parent.hand_out();
     }
     parent.crew.dismiss();
     Ok(())
@@ -64,6 +65,8 @@ struct Parent {
     back_off: BackOff,
     /// After an exhausted accept: not before this time again.
     accept_from: Instant,
+    /// After a connection could not be passed: not before this time again.
+    pass_from: Instant,
 }
 
 impl Parent {
@@ -102,7 +105,8 @@ impl Parent {
         let now = Instant::now();
         let accept = (self.accept_from > now).then_some(self.accept_from);
         let cut = self.listener.is_none().then(|| self.server.drain_deadline());
-        let next = [accept, cut, self.crew.next_replacement()].into_iter().flatten().min();
+        let pass = (self.pass_from > now).then_some(self.pass_from);
+        let next = [accept, pass, cut, self.crew.next_replacement()].into_iter().flatten().min();
         let span =
             next.map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now) + Duration::from_millis(1));
         PollTimeout::try_from(span.min(LONGEST_SLEEP)).unwrap_or(PollTimeout::MAX)
@@ -132,11 +136,19 @@ impl Parent {
     /// A full queue is only seen here with `--on-full reject`.
     fn enqueue(&mut self, connection: Connection) {
         self.queue.push_back(connection);
-        self.crew.hand_out(&mut self.queue);
+        self.hand_out();
         if self.queue.len() > self.settings.queue_capacity {
             self.queue.pop_back();
             self.server.counters.problem(Problem::Rejected);
             self.server.log.complain("the queue is full: connections are closed");
+        }
+    }
+
+    fn hand_out(&mut self) {
+        if self.pass_from <= Instant::now()
+            && let Some(wait) = self.crew.hand_out(&mut self.queue)
+        {
+            self.pass_from = Instant::now() + wait;
         }
     }
 
