@@ -120,12 +120,12 @@ impl Common {
 
 const EXAMPLES: &str = "\
 Examples:
-  loadgen compare                                      thread, process and pool side by side, about 80 s
-  loadgen compare --quick                              the same in 20 s, less exact
-  loadgen run 127.0.0.1:12000                          50 connections, 64 B, 5 s
-  loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB     500 connections, 16 requests of 1 KiB on each
-  loadgen run 127.0.0.1:12000 --reconnect 1            a new connection for every request
-  loadgen run 127.0.0.1:12000 -n 1m -o result.json     a million requests, kept as JSON
+  loadgen compare                                   all models side by side, about a minute
+  loadgen compare --quick                           the same in a quarter of it, less exact
+  loadgen run 127.0.0.1:12000                       50 connections, 64 B, 5 s
+  loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
+  loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
+  loadgen run 127.0.0.1:12000 -n 1m -o result.json  a million requests, kept as JSON
 
 The load is a closed loop: a connection sends its next request when a reply has come. That measures
 throughput and service time; it says nothing about latency under a load that does not wait.

@@ -29,6 +29,7 @@ fn each_form_of_a_comparison() {
 fn each_form_of_a_run() {
     let report = single();
     golden("run.txt", &render(&report, View { width: 120, colour: false }));
+    golden("run.60.txt", &render(&report, View { width: 60, colour: false }));
     golden("run.md", &markdown::render(&report));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::units::{plural, show_count, show_duration};
 
-use super::cells;
+use super::{cells, wrap};
 use crate::measure::Quantiles;
 use crate::measure::verdict::Limit;
 use crate::report::Report;
@@ -12,9 +12,12 @@ use crate::report::data::{Client, Trial};
 use crate::report::summary::Row;
 use crate::trial::show_error;
 
+/// The width of the names in front.
+const NAME: usize = 14;
+
 /// One block a trial, and the medians if there are several.
 #[must_use]
-pub(super) fn render(report: &Report, rows: &[&Row]) -> String {
+pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
     let mut out = String::new();
     for trial in &report.trials {
         if report.trials.len() > 1 {
@@ -40,7 +43,20 @@ pub(super) fn render(report: &Report, rows: &[&Row]) -> String {
         out.push_str(&line("requests", &requests));
         out.push_str(&line("reply time", &times));
     }
-    out
+    out.lines().map(|line| set_in(line, width)).collect()
+}
+
+/// Breaks a long line; what follows stands under the text, not under its name.
+fn set_in(line: &str, width: usize) -> String {
+    let name_width = NAME.min(line.len());
+    match (line.is_char_boundary(name_width), line.chars().count() > width) {
+        (true, true) => {
+            let (name, text) = line.split_at(name_width);
+            let text = wrap(text, width, &" ".repeat(NAME));
+            format!("{name}{}", text.get(NAME..).unwrap_or_default())
+        }
+        _ => format!("{line}\n"),
+    }
 }
 
 fn figures(trial: &Trial, client: &Client) -> String {
@@ -116,5 +132,5 @@ fn times(q: &Quantiles) -> String {
 }
 
 fn line(name: &str, text: &str) -> String {
-    format!("{name:<14}{text}\n")
+    format!("{name:<NAME$}{text}\n")
 }

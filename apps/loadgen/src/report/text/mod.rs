@@ -35,7 +35,7 @@ pub fn render(report: &Report, view: View) -> String {
             out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
             out.push_str(&table::render(&rows, view.width));
         } else {
-            out.push_str(&block::render(report, &rows));
+            out.push_str(&block::render(report, &rows, view.width));
         }
         for note in notes::for_workload(report, &workload.name) {
             out.push_str(&wrap(&note, view.width, "  "));
