@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::server::{Server, Start, program};
 use crate::variants::{ALL, Variant};
 
-on_every_variant! { at_the_limit_the_next_one_waits, it_listens_on_loopback_only }
+on_every_variant! { at_the_limit_the_next_one_waits, a_seat_comes_with_all_that_it_takes, it_listens_on_loopback_only }
 
 fn at_the_limit_the_next_one_waits(variant: Variant) {
     let server = Server::start(variant, "--max-conns 2");
@@ -25,6 +25,21 @@ fn at_the_limit_the_next_one_waits(variant: Variant) {
     }
     drop((first, second));
     assert_eq!(server.stop().stat("max_active"), 2, "{}", variant.name);
+}
+
+/// Whoever gets the seat of a client that has just left also gets what that one used.
+fn a_seat_comes_with_all_that_it_takes(variant: Variant) {
+    let server = Server::start(variant, "--max-conns 1");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..150 {
+                    Client::of(&server).expect_echo_then_end(b"my turn");
+                }
+            });
+        }
+    });
+    assert_eq!(server.stop().stat("max_active"), 1, "{}", variant.name);
 }
 
 fn it_listens_on_loopback_only(variant: Variant) {

@@ -259,7 +259,9 @@ impl Server {
 
     fn statistics(&self) -> Value {
         let file: PathBuf = self.folder.path().join("stats");
-        fs::read_to_string(file).map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+        let text = fs::read_to_string(file).unwrap_or_default();
+        // a server that was killed has written nothing
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
     }
 }
 
