@@ -27,14 +27,17 @@ pub struct Connection {
     pub stream: TcpStream,
     /// The client. (Asking the socket for it later may fail: the client may be gone.)
     pub peer: SocketAddr,
-    /// Given back when the connection is dropped.
+    /// Given back when it is dropped.
     pub seat: Seat,
 }
 
 impl Connection {
-    /// Serves it to its end, closes it and gives back its seat.
-    pub fn serve(self, server: &Server, buffer: &mut [u8]) {
+    /// Serves it to its end and closes it. Whoever takes the seat that is left finds a buffer only if this one has
+    /// been given back before.
+    #[must_use]
+    pub fn serve(self, server: &Server, buffer: &mut [u8]) -> Seat {
         serve(&self.stream, self.peer, server, buffer);
+        self.seat
     }
 }
 

@@ -64,8 +64,9 @@ fn serve_and_be_spare(first: Connection, spares: &Queue<Connection>, most: usize
     while let Some(connection) = next {
         // there are as many buffers as seats
         let Some(mut buffer) = server.buffers.take() else { return };
-        connection.serve(server, &mut buffer);
+        let seat = connection.serve(server, &mut buffer);
         drop(buffer);
+        drop(seat);
         next = spares.take_as_one_of(most);
     }
 }

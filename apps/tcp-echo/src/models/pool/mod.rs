@@ -1,6 +1,6 @@
 //! A pool: a fixed number of workers behind a bounded first-in-first-out queue of accepted connections.
 //!
-//! The acceptor puts connections into the queue; a free worker takes the oldest and serves it to its end. A worker is
+//! **How it works.** The acceptor puts connections into the queue; a free worker takes the oldest and serves it to its end. A worker is
 //! a thread ([`threads`]) or a process ([`processes`]).
 //!
 //! **What it costs.** Nothing is made or ended per connection, so short connections are cheap. N workers serve N

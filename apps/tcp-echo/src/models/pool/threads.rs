@@ -45,7 +45,7 @@ fn work(number: usize, queue: &Queue<Connection>, server: &'static Server) {
     let Some(mut buffer) = server.buffers.take() else { return };
     while let Some(connection) = queue.take() {
         server.counters.accepted_by(number);
-        connection.serve(server, &mut buffer);
+        drop(connection.serve(server, &mut buffer));
     }
 }
 
