@@ -101,8 +101,7 @@ impl Conductor<'_> {
     }
 
     fn lead(&mut self, target: &Target) -> Result<Led, Failure> {
-        let patience = self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64);
-        match self.wait(Phase::Ramp, Some(patience)) {
+        match self.wait(Phase::Ramp, Some(self.patience())) {
             Ok(_) if !self.shared.anybody_established() => return Err(self.cannot_connect(target)),
             Ok(_) => {}
             Err(ending) => return Ok(Led::nowhere(ending)),
@@ -113,6 +112,11 @@ impl Conductor<'_> {
         }
     }
 
+    /// Longer than any time limit of a connection, with some time for each of many.
+    fn patience(&self) -> Duration {
+        self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64)
+    }
+
     fn warm_up(&mut self) -> Result<Vec<Option<Arrival>>, Ending> {
         if !self.load.warmup.is_zero() {
             self.enter(Phase::Warm);
@@ -120,7 +124,7 @@ impl Conductor<'_> {
             self.wait_for_first_reply()?;
         }
         self.enter(Phase::Settle);
-        self.wait(Phase::Settle, None)
+        self.wait(Phase::Settle, Some(self.patience()))
     }
 
     /// Before anything is measured somebody must have been served, however short the warm-up is.
@@ -149,7 +153,7 @@ impl Conductor<'_> {
         let drained = match &measured {
             Ok(_) => {
                 self.enter(Phase::Drain);
-                self.wait(Phase::Drain, None)
+                self.wait(Phase::Drain, Some(self.patience()))
             }
             Err(ending) => Err(*ending),
         };
