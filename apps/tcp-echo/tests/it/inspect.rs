@@ -56,11 +56,12 @@ pub(crate) fn descriptors(pid: i32) -> Vec<i32> {
     all
 }
 
-/// Memory of a process and its children in KiB, shared pages divided among those who share them.
+/// Memory of its own that a process and its children have, in KiB, shared pages divided among those who share them.
+/// (Without the program's text: how many share that depends on the other tests.)
 pub(crate) fn memory_of_tree(pid: i32) -> u64 {
     let pss = |pid: i32| {
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or("0");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).unwrap_or("0");
         line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
     };
     pss(pid) + children(pid).iter().map(|child| pss(child.pid)).sum::<u64>()
