@@ -45,7 +45,8 @@ pub fn run(
     watch: &mut dyn FnMut(Moment) -> bool,
 ) -> Result<Outcome, Failure> {
     let shared = Shared::new(load.threads, load.total());
-    let (sender, arrivals) = mpsc::channel();
+    // a thread arrives at most once a phase, so nobody ever waits to say so
+    let (sender, arrivals) = mpsc::sync_channel(load.threads * Phase::COUNT);
     let (mut workers, mut wakers) = (Vec::new(), Vec::new());
     for index in 0..load.threads {
         let connections =

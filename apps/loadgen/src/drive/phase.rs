@@ -29,6 +29,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
     const ALL: [Self; 6] = [Self::Ramp, Self::Warm, Self::Settle, Self::Measure, Self::Drain, Self::Finish];
 
     /// Whether new requests are sent.

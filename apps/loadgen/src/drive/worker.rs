@@ -69,7 +69,7 @@ pub struct Worker<'a> {
     pub(super) load: &'a Load,
     pub(super) target: SocketAddr,
     pub(super) shared: &'a Shared,
-    arrivals: mpsc::Sender<Arrival>,
+    arrivals: mpsc::SyncSender<Arrival>,
     pub(super) poll: Poll,
     pub(super) buffer: Box<[u8]>,
     pub(super) connections: Vec<Connection>,
@@ -100,7 +100,7 @@ impl<'a> Worker<'a> {
         load: &'a Load,
         target: SocketAddr,
         shared: &'a Shared,
-        arrivals: mpsc::Sender<Arrival>,
+        arrivals: mpsc::SyncSender<Arrival>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;

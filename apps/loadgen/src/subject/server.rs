@@ -74,7 +74,7 @@ impl Server {
         let mut server = Self { child, address: ([0, 0, 0, 0], 0).into(), ended: None, last_words, before };
         if let Some(stderr) = stderr {
             let last_words = Arc::clone(&server.last_words);
-            thread::spawn(move || listen_to(stderr, &last_words));
+            in_background(move || listen_to(stderr, &last_words))?;
         }
         let ready = stdout.ok_or_else(|| "it has no stdout".to_owned()).and_then(await_ready);
         match ready {
@@ -179,12 +179,12 @@ fn describe(status: ExitStatus) -> String {
 
 /// Waits for the ready line; afterwards what the server prints is read and thrown away, so that it never blocks.
 fn await_ready(stdout: ChildStdout) -> Result<Ready, String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    in_background(move || {
         let mut lines = BufReader::new(stdout);
         let _ = sender.send(Ready::await_from(&mut lines));
         let _ = std::io::copy(&mut lines, &mut std::io::sink());
-    });
+    })?;
     let end = Instant::now() + READY;
     loop {
         match receiver.recv_timeout(Duration::from_millis(20)) {
@@ -200,6 +200,11 @@ fn await_ready(stdout: ChildStdout) -> Result<Ready, String> {
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
+}
+
+/// Reads a pipe of the server until it is closed, which happens at the latest when the server has ended.
+fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    thread::Builder::new().spawn(work).map(drop).map_err(|e| format!("no thread to read its output: {e}"))
 }
 
 /// Keeps the last line that is not empty, without control characters.
