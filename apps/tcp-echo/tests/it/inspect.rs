@@ -67,6 +67,18 @@ pub(crate) fn memory_of_tree(pid: i32) -> u64 {
     pss(pid) + children(pid).iter().map(|child| pss(child.pid)).sum::<u64>()
 }
 
+/// Whether the socket of this port that talks to that one has been shut down for writing, while bytes of it are still
+/// under way (the state FIN_WAIT1).
+pub(crate) fn is_finishing(port: u16, to: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    // number: local address:port remote address:port state, all but the first in hexadecimal
+    let (local, remote) = (format!(":{port:04X}"), format!(":{to:04X}"));
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        matches!(fields[..], [_, l, r, "04", ..] if l.ends_with(&local) && r.ends_with(&remote))
+    })
+}
+
 fn numbers_in(folder: &str) -> Vec<i32> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
