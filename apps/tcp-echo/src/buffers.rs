@@ -31,10 +31,8 @@ impl Buffers {
     /// The address space has no room for them.
     pub fn reserve(count: usize, size: usize) -> io::Result<Self> {
         let length = count.checked_mul(size).ok_or(io::ErrorKind::OutOfMemory)?;
-        let mapping = Box::leak(Box::new(MmapOptions::new().len(length).no_reserve_swap().map_anon()?));
-        // a huge page would make every idle connection cost 2 MiB; a kernel without huge pages refuses the advice
-        let _ = mapping.advise(Advice::NoHugePage);
-        Ok(Self { size, stock: Mutex::new(Stock { returned: Vec::new(), untouched: mapping }) })
+        let untouched: &'static mut [u8] = if length == 0 { &mut [] } else { reserve(length)? };
+        Ok(Self { size, stock: Mutex::new(Stock { returned: Vec::new(), untouched }) })
     }
 
     /// Takes one out until it is dropped; `None` if all are in use.
@@ -48,6 +46,13 @@ impl Buffers {
         })?;
         Some(Buffer { memory, home: self })
     }
+}
+
+fn reserve(length: usize) -> io::Result<&'static mut [u8]> {
+    let mapping = Box::leak(Box::new(MmapOptions::new().len(length).no_reserve_swap().map_anon()?));
+    // a huge page would make every idle connection cost 2 MiB; a kernel without huge pages refuses the advice
+    let _ = mapping.advise(Advice::NoHugePage);
+    Ok(mapping)
 }
 
 /// A buffer in use.

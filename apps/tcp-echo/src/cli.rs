@@ -11,6 +11,7 @@ use common::units;
 
 use crate::models::pool::{Of, OnFull};
 use crate::models::process::Spawn;
+use crate::options::BUFFER_MAX;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -152,10 +153,9 @@ impl Mode {
     }
 }
 
-/// A promise: no connection holds more than 64 KiB of ours.
 fn buffer(text: &str) -> Result<u64, String> {
     match units::size(text)? {
-        size @ 1..=65_536 => Ok(size),
+        size if (1..=BUFFER_MAX as u64).contains(&size) => Ok(size),
         _ => Err("must lie between 1 and 64KiB".to_owned()),
     }
 }

@@ -36,14 +36,15 @@ impl Model {
         }
     }
 
-    /// How many connections can be served at the same moment, out of `max_connections` that may be open.
+    /// How many buffers have to be reserved, where `max_connections` may be open.
     #[must_use]
-    pub fn served_at_once(&self, max_connections: u32) -> usize {
+    pub fn buffers(&self, max_connections: u32) -> usize {
         match self {
             Self::Thread(_) => max_connections as usize,
-            // each process has its own copy of the parent's one buffer
-            Self::Process(_) => 1,
+            // forked children have a buffer of their own, executed ones make one
+            Self::Process(_) => 0,
             Self::Pool(settings) if settings.of == pool::Of::Threads => settings.workers,
+            // each process has its own copy of one
             Self::Pool(_) => 1,
         }
     }

@@ -14,6 +14,8 @@ use crate::models::process::Spawn;
 use crate::models::thread;
 use crate::stats::WORKERS_MAX;
 
+/// The most that `--buffer` may ask for: no connection holds more memory of ours.
+pub const BUFFER_MAX: usize = 64 * 1024;
 /// Descriptors kept free for all that is not a connection.
 const DESCRIPTORS_SPARED: u64 = 64;
 /// The default of `--max-conns`, where the limit on descriptors allows it.
@@ -84,7 +86,7 @@ impl Options {
     /// How many buffers the model needs.
     #[must_use]
     pub fn buffers(&self) -> usize {
-        self.model.served_at_once(self.max_connections)
+        self.model.buffers(self.max_connections)
     }
 }
 

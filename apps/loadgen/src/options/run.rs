@@ -21,7 +21,7 @@ const MEMORY_MAX: u64 = 1 << 30;
 /// Put a load on an echo server that is running already
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
-    /// The server: a name or an address, and a port; for IPv6 [::1]:12000
+    /// The server: a name or an address, and a port; for IPv6 `[::1]:12000`
     #[arg(value_name = "HOST:PORT")]
     target: String,
     /// How long to measure [default: 5s]

@@ -22,6 +22,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::signals;
@@ -30,14 +31,17 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
 
 use crate::accept::Acceptor;
-use crate::buffers::Buffer;
 use crate::children;
 use crate::ending;
 use crate::handler::{self, Connection, PANICKED};
-use crate::options::Options;
+use crate::options::{BUFFER_MAX, Options};
 use crate::server::Server;
 use crate::stats::{Counters, Problem};
 use crate::sys::{fork, reap};
+
+/// The buffer of all forked children: never touched by the parent, so each writes to a copy of its own. Static, because a
+/// mapping of its own would have to be copied at every fork.
+static BUFFER: Mutex<[u8; BUFFER_MAX]> = Mutex::new([0; BUFFER_MAX]);
 
 /// Killed children are waited for so long at most.
 const REAP_TIME: Duration = Duration::from_secs(1);
@@ -67,12 +71,12 @@ struct StackPage(#[expect(dead_code, reason = "it only has to be somewhere")] u8
 #[inline(never)]
 fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn) -> io::Result<()> {
     reap::install(server.counters)?;
-    // one buffer, never touched here: each child writes to its own copy
-    let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
+    let mut buffer = BUFFER.lock().unwrap_or_else(PoisonError::into_inner);
+    let buffer = &mut buffer[..server.options.buffer];
     let mut acceptor = Acceptor::new(listener, server, children::nudge);
     while let Some(connection) = acceptor.next_connection()? {
         let made = match spawn {
-            Spawn::Fork => fork_for(connection, &mut acceptor, &mut buffer, server),
+            Spawn::Fork => fork_for(connection, &mut acceptor, buffer, server),
             Spawn::Exec => exec_for(connection, server),
         };
         if let Err(e) = made {
@@ -91,7 +95,7 @@ fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn)
 fn fork_for(
     connection: Connection,
     acceptor: &mut Acceptor,
-    buffer: &mut Buffer,
+    buffer: &mut [u8],
     server: &'static Server,
 ) -> io::Result<()> {
     let Connection { stream, peer, seat } = connection;
@@ -134,7 +138,7 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// The life of an executed child: serves the connection on its standard input. `inherited` is what [`exec_for`] made:
+/// The life of an executed child: serves the connection on its standard input. `inherited` is what `exec_for` made:
 /// the parent's process number, the descriptor of the counters, and the client's address.
 ///
 /// # Errors
