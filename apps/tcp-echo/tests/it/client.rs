@@ -125,8 +125,7 @@ impl Client {
 
     /// Waits until the server has ended its side although we have not taken all that it sent.
     pub(crate) fn wait_for_end_behind_unread_bytes(&self) {
-        let ours = self.stream.local_addr().unwrap().port();
-        let servers = self.stream.peer_addr().unwrap().port();
+        let (ours, servers) = (self.stream.local_addr().unwrap(), self.stream.peer_addr().unwrap());
         assert!(
             eventually(LONG, || is_finishing(servers, ours)),
             "{}: it does not end the stream",

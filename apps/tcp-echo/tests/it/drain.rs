@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::client::{Client, Pattern};
 use crate::server::{LONG, Server, Start};
+use crate::tools::uncrowded;
 use crate::variants::Variant;
 
 on_every_variant! {
@@ -117,7 +118,7 @@ fn a_client_that_does_not_stop_is_cut(variant: Variant) {
 }
 
 fn a_drained_client_keeps_its_unread_echo(variant: Variant) {
-    let server = Server::start(variant, "--drain-idle 200ms");
+    let server = Start::new(variant).with("--drain-idle 200ms").with(uncrowded()).go();
     let message = Pattern::new(12).take(300_000);
     let mut client = Client::of(&server);
     client.send(&message);

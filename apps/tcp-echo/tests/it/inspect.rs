@@ -1,6 +1,7 @@
 //! What the kernel says about a process: looked at from outside, through `/proc`.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use crate::server::eventually;
 use std::time::Duration;
@@ -69,14 +70,12 @@ pub(crate) fn memory_of_tree(pid: i32) -> u64 {
 
 /// Whether the socket of this port that talks to that one has been shut down for writing, while bytes of it are still
 /// under way (the state FIN_WAIT1).
-pub(crate) fn is_finishing(port: u16, to: u16) -> bool {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    // number: local address:port remote address:port state, all but the first in hexadecimal
-    let (local, remote) = (format!(":{port:04X}"), format!(":{to:04X}"));
-    table.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        matches!(fields[..], [_, l, r, "04", ..] if l.ends_with(&local) && r.ends_with(&remote))
-    })
+pub(crate) fn is_finishing(server: SocketAddr, client: SocketAddr) -> bool {
+    let table = if server.is_ipv6() { "/proc/net/tcp6" } else { "/proc/net/tcp" };
+    // "number: address:port address:port state ...", ours first, all but the number in hexadecimal
+    let (ours, theirs) = (format!(":{:04X} ", server.port()), format!(":{:04X} 04 ", client.port()));
+    let table = fs::read_to_string(table).unwrap();
+    table.lines().any(|line| line.contains(&theirs) && line.contains(&ours))
 }
 
 fn numbers_in(folder: &str) -> Vec<i32> {

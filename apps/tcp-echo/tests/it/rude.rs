@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, Pattern};
 use crate::inspect;
-use crate::server::{LONG, Server, eventually};
+use crate::server::{LONG, Server, Start, eventually};
+use crate::tools::uncrowded;
 use crate::variants::Variant;
 
 on_every_variant! {
@@ -108,7 +109,7 @@ fn an_idle_client_gets_the_end(variant: Variant) {
 /// The lingering close: more of the echo is under way than the client has room for, and it sends once more when the
 /// server has finished with it. Had the server closed, the kernel would answer that with a reset and throw away the echo.
 fn an_idle_client_keeps_its_unread_echo(variant: Variant) {
-    let server = Server::start(variant, "--idle-timeout 300ms");
+    let server = Start::new(variant).with("--idle-timeout 300ms").with(uncrowded()).go();
     let message = Pattern::new(11).take(300_000);
     let mut client = Client::of(&server);
     client.send(&message);

@@ -7,6 +7,17 @@ pub(crate) fn full() -> bool {
     std::env::var_os("MANYHANDS_FULL").is_some()
 }
 
+/// Whether this machine speaks IPv6 with itself.
+pub(crate) fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
+/// The option for a loopback address in the emptier of the kernel's two tables of sockets: after some ten thousand
+/// connections of other tests, a look at the other one takes longer than a lingering close lasts.
+pub(crate) fn uncrowded() -> &'static str {
+    if has_ipv6() { "--bind ::1" } else { "" }
+}
+
 /// Whether a tool is there. If not, says so and lets the test be skipped; where skipping is not allowed, it fails.
 pub(crate) fn needs(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
