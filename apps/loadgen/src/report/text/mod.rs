@@ -93,7 +93,7 @@ pub fn describe(load: &Load) -> String {
     }
     match load.reconnect {
         None => text.push_str(", kept"),
-        Some(1) => text.push_str(" at a time, a new one for every request"),
+        Some(1) => text.push_str(", a new connection for every request"),
         Some(limit) => text.push_str(&format!(", replaced after {limit} replies each")),
     }
     match load.stop {
