@@ -1,4 +1,4 @@
-//! The end: the summary, the statistics and the exit code; and what a panic leaves behind instead of a message.
+//! The end: the summary, the statistics and the exit code.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,21 +6,13 @@ use std::process::ExitCode;
 
 use common::exit::{DONE, Failure};
 
+use crate::model::Model;
 use crate::options::Options;
 use crate::server::Server;
+use crate::stats::Report;
 
 /// Stopped, but connections had to be cut.
 const CUT: u8 = 3;
-
-/// A handler's panic is told in a line of the log; no message with a source line reaches the user.
-pub fn silence_panics(server: &'static Server) {
-    std::panic::set_hook(Box::new(|panic| {
-        let why = panic.payload_as_str().unwrap_or("no reason given");
-        server
-            .log
-            .complain(format_args!("a handler panicked ({why}): its connection ends, the others go on"));
-    }));
-}
 
 /// Where the statistics go: opened before anything is served, so that a wrong name is told at once.
 ///
@@ -43,8 +35,13 @@ pub fn open_statistics(options: &Options) -> Result<Option<Box<dyn Write>>, Fail
 ///
 /// # Errors
 /// The statistics could not be written.
-pub fn report(server: &Server, statistics: Option<Box<dyn Write>>) -> Result<ExitCode, Failure> {
-    let report = server.report().map_err(Failure::failed)?;
+pub fn report(
+    model: &Model,
+    server: &Server,
+    statistics: Option<Box<dyn Write>>,
+) -> Result<ExitCode, Failure> {
+    let report = Report::of(server.counters, model.to_string(), model.workers(), server.age().as_secs_f64())
+        .map_err(Failure::failed)?;
     server.log.plain(&report);
     if let Some(mut to) = statistics {
         let mut json = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;

@@ -7,28 +7,30 @@ pub mod session;
 
 pub mod drive;
 
-pub mod faults;
-
 pub mod handler;
 
 pub mod accept;
 
-pub mod model;
-
 pub mod models;
 
+pub mod model;
+
+// what the user asks for
+pub mod check;
 pub mod cli;
 pub mod options;
 
-pub mod listener;
-
+// how it begins and ends
 pub mod ending;
+pub mod listener;
+pub mod server;
 
+// what models and handlers use
 pub mod buffers;
 mod children;
+pub mod faults;
 pub mod log;
 pub mod queue;
 pub mod seats;
-pub mod server;
 pub mod stats;
 mod sys;

@@ -68,6 +68,14 @@ impl Log {
         }
     }
 
+    /// From now on a handler's panic is told in a line; no message with a source line reaches the user.
+    pub fn tell_panics(&'static self) {
+        std::panic::set_hook(Box::new(|panic| {
+            let why = panic.payload_as_str().unwrap_or("no reason given");
+            self.complain(format_args!("a handler panicked ({why}): its connection ends, the others go on"));
+        }));
+    }
+
     /// A line without a time in front: the summary.
     pub fn plain(&self, line: impl Display) {
         self.put(format!("{line}\n"));

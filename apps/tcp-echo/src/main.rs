@@ -9,10 +9,9 @@ use common::ready::Ready;
 use common::{limits, signals};
 use tcp_echo::cli::Arguments;
 use tcp_echo::models::process;
-use tcp_echo::options::Options;
 use tcp_echo::server::Server;
 use tcp_echo::stats::Counters;
-use tcp_echo::{ending, listener};
+use tcp_echo::{check, ending, listener};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -26,7 +25,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let descriptors =
         limits::raise_descriptor_limit().map_err(|e| Failure::failed(format!("descriptor limit: {e}")))?;
-    let options = Options::check(arguments, descriptors)?;
+    let (model, options) = check::check(arguments, descriptors)?;
     if let Some(inherited) = &arguments.serve_stdin {
         return process::serve_stdin(inherited, options).map(ExitCode::from).map_err(Failure::failed);
     }
@@ -34,14 +33,15 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let listener = listener::open(&options)?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     signals::install().map_err(Failure::failed)?;
-    let server =
-        Counters::create().and_then(|shared| Server::start(options, shared)).map_err(Failure::failed)?;
-    ending::silence_panics(server);
+    let buffers = model.buffers(options.max_connections);
+    let server = Counters::create()
+        .and_then(|shared| Server::start(options, buffers, shared))
+        .map_err(Failure::failed)?;
+    server.log.tell_panics();
 
-    let model = &server.options.model;
     Ready { address, about: format!("mode {}", model.name()), pid: id() }
         .announce(io::stdout())
         .map_err(Failure::failed)?;
     model.serve(listener, server).map_err(Failure::failed)?;
-    ending::report(server, statistics)
+    ending::report(&model, server, statistics)
 }

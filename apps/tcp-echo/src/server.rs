@@ -12,7 +12,7 @@ use common::signals;
 use crate::buffers::Buffers;
 use crate::log::Log;
 use crate::options::Options;
-use crate::stats::{Counters, Report};
+use crate::stats::Counters;
 use crate::sys::shared::SharedCounters;
 
 /// The server's common ground.
@@ -32,16 +32,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Prepares everything; `shared` are fresh counters, or those of the parent.
+    /// Prepares everything, with so many buffers; `shared` are fresh counters, or those of the parent.
     ///
     /// # Errors
     /// There is no memory for the buffers.
-    pub fn start(options: Options, shared: SharedCounters) -> io::Result<&'static Self> {
+    pub fn start(options: Options, buffers: usize, shared: SharedCounters) -> io::Result<&'static Self> {
         crate::sys::early::faults_kill_again();
         let counters = shared.counters;
         Ok(Box::leak(Box::new(Self {
             log: Log::open(options.verbosity, counters),
-            buffers: Buffers::reserve(options.buffers(), options.buffer)?,
+            buffers: Buffers::reserve(buffers, options.buffer)?,
             options,
             counters,
             shared,
@@ -74,13 +74,9 @@ impl Server {
         }
     }
 
-    /// The report on the server's whole life.
-    ///
-    /// # Errors
-    /// The kernel has no accounts for us.
-    pub fn report(&self) -> io::Result<Report> {
-        let model = &self.options.model;
-        Report::of(self.counters, model.to_string(), model.workers(), self.started.elapsed().as_secs_f64())
+    /// How long it has been running.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// How long a read-and-throw-away may take in all before a finished connection is closed.

@@ -32,7 +32,6 @@ use nix::unistd::{Pid, getpid, getppid};
 
 use crate::accept::Acceptor;
 use crate::children;
-use crate::ending;
 use crate::handler::{self, Connection, PANICKED};
 use crate::options::{BUFFER_MAX, Options};
 use crate::server::Server;
@@ -126,7 +125,6 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     let options = &server.options;
     let mut command = Command::new("/proc/self/exe");
     command.arg("--serve-stdin").arg(inherited);
-    command.arg("--max-conns").arg("1");
     command.arg("--buffer").arg(options.buffer.to_string());
     command.arg("--drain-idle").arg(format!("{}us", options.drain_idle.as_micros()));
     if options.faults {
@@ -160,8 +158,8 @@ pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
     if shared.counters.draining.load(Ordering::SeqCst) {
         signals::request_stop();
     }
-    let server = Server::start(options, shared)?;
-    ending::silence_panics(server);
+    let server = Server::start(options, 1, shared)?;
+    server.log.tell_panics();
     let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
     Ok(if handler::serve(&stream, peer, server, &mut buffer) { 0 } else { PANICKED as u8 })
