@@ -4,9 +4,9 @@
 //! one connection and exits. With `--spawn fork` the child is a copy of the parent; with `--spawn exec` it is this
 //! program started anew with the socket as its standard input, as inetd does.
 //!
-//! **What it costs.** Some 60 µs for a fork: the kernel copies the page tables, so a small parent is a cheap one
-//! (which is why this binary is linked statically). An exec costs ten times that. An idle connection has its own
-//! stack, page tables and touched pages.
+//! **What it costs.** A fork copies the memory map and page tables of the parent, so a small parent is a cheap one
+//! (which is why this binary is linked statically); an exec costs about five times as much. `docs/processes.md` has
+//! figures. An idle connection has its own stack, page tables and touched pages.
 //!
 //! **Where it breaks.** At the limit on processes, and wherever a thousand connections arrive in a second. In return
 //! nothing that a handler does can hurt another: it may crash, leak or be killed, and only its connection ends.

@@ -7,9 +7,9 @@
 //! loop { let connection = accept(); spawn(|| while read(&mut buffer) > 0 { write_all(&buffer) }) }
 //! ```
 //!
-//! **What it costs.** About 10 µs to make and end a thread, two context switches a request where the event loop has
-//! none, and a stack a connection: 128 KiB of address space, of which an idle one has touched two or three pages.
-//! `--spare N` keeps up to N threads that have become free, and hands the next connections to them: that saves
+//! **What it costs.** Making and ending a thread for each connection; a context switch for each request, where an event
+//! loop has none; and a stack a connection: 128 KiB of address space, of which an idle one has touched two or three
+//! pages. `--spare N` keeps up to N threads that have become free, and hands the next connections to them: that saves
 //! making a thread, not the context switches.
 //!
 //! **Where it breaks.** At some ten thousand threads (memory, scheduling, the kernel's limits). A memory fault or an
