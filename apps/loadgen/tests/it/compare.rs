@@ -96,15 +96,9 @@ fn a_server_that_cannot_start_costs_its_own_row_only() {
     let ran = Fake::new(&script).ran(&["--modes", "thread,process", "-J"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let report = ran.json();
-    assert_eq!(
-        row(&report, "thread")["verdict"]["reasons"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|r| !r.as_str().unwrap().contains("others used"))
-            .count(),
-        0
-    );
+    // The machine may raise doubts ("others used …"); the server's own row may not fail.
+    let level = row(&report, "thread")["verdict"]["level"].as_str().unwrap();
+    assert!(["ok", "suspect"].contains(&level), "{report}");
     assert!(row(&report, "thread")["requests_per_second"]["median"].as_f64() > Some(0.0));
     let process = row(&report, "process");
     assert_eq!(process["verdict"]["level"], "failed");
