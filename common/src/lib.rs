@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod exit;
+pub mod fifo;
 pub mod limits;
 pub mod net;
 pub mod ready;

@@ -1,0 +1,1 @@
+//! A serverless chat on one UDP socket.

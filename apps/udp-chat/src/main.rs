@@ -1,0 +1,3 @@
+//! `udp-chat`: parse → chat, send, listen or log.
+
+fn main() {}
