@@ -45,6 +45,22 @@ pub fn install_in_child() -> io::Result<()> {
     sys::install(sys::Role::Child)
 }
 
+/// Makes SIGHUP a stop signal: the terminal is gone. For a program that lives in one.
+///
+/// # Errors
+/// The kernel refused the handler.
+pub fn stop_on_hangup() -> io::Result<()> {
+    sys::stop_on(Signal::SIGHUP)
+}
+
+/// A write beyond the limit on file sizes fails with EFBIG, as any write may fail; by default it kills the process.
+///
+/// # Errors
+/// The kernel refused.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    sys::ignore(Signal::SIGXFSZ)
+}
+
 /// Which stop signal has been received, if any.
 #[must_use]
 pub fn stop_requested() -> Option<Signal> {

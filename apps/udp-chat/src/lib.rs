@@ -1,1 +1,7 @@
 //! A serverless chat on one UDP socket.
+
+pub mod chat;
+pub mod escape;
+pub mod history;
+pub mod socket;
+pub mod wire;

@@ -53,6 +53,22 @@ pub(crate) fn install(role: Role) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes one more signal a stop signal.
+pub(crate) fn stop_on(signal: Signal) -> io::Result<()> {
+    let stop = SigAction::new(SigHandler::Handler(on_stop), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler makes only async-signal-safe calls and preserves errno.
+    unsafe { sigaction(signal, &stop) }?;
+    Ok(())
+}
+
+/// Makes the kernel forget a signal; the call that caused it gets an error instead.
+pub(crate) fn ignore(signal: Signal) -> io::Result<()> {
+    let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler of ours runs.
+    unsafe { sigaction(signal, &ignored) }?;
+    Ok(())
+}
+
 extern "C" fn on_stop(signal: c_int) {
     let errno = Errno::last_raw();
     let main = MAIN.load(Ordering::SeqCst);
