@@ -3,5 +3,6 @@
 pub mod chat;
 pub mod escape;
 pub mod history;
+pub mod log;
 pub mod socket;
 pub mod wire;

@@ -130,7 +130,7 @@ impl HistoryFile {
 }
 
 /// What an error of the system means, without its number.
-pub(super) fn why(error: &io::Error) -> String {
+pub(crate) fn why(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => Errno::from_raw(number).desc().to_owned(),
         None => error.to_string(),

@@ -48,6 +48,8 @@ pub use line::{Kind, Line, parse};
 pub use record::{Format, Record, What};
 pub use settings::{Settings, Sync};
 
+pub(crate) use file::why;
+
 use file::HistoryFile;
 use saver::{Ended, Entry, Saver, Shared};
 
