@@ -130,7 +130,8 @@ impl Default for Room {
 pub fn receive(socket: &UdpSocket, room: &mut Room) -> io::Result<Batch> {
     let mut batch = Batch::default();
     let mut found: [(Option<SocketAddr>, usize); AT_ONCE] = [(None, 0); AT_ONCE];
-    let mut places: Vec<_> = room.bytes.chunks_mut(DATAGRAM_MAX).map(|place| [IoSliceMut::new(place)]).collect();
+    let mut places: Vec<_> =
+        room.bytes.chunks_mut(DATAGRAM_MAX).map(|place| [IoSliceMut::new(place)]).collect();
     match recvmmsg(socket.as_raw_fd(), &mut room.headers, places.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
         Ok(messages) => {
             for (message, found) in messages.zip(&mut found) {
@@ -185,7 +186,9 @@ pub fn returned(socket: &UdpSocket) -> Vec<Returned> {
             };
         let Ok(controls) = message.cmsgs() else { continue };
         let error = controls.into_iter().find_map(|control| match control {
-            ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => Some(error),
+            ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+                Some(error)
+            }
             _ => None,
         });
         if let (Some(error), Some(to)) = (error, message.address.as_ref().and_then(address)) {
@@ -199,7 +202,9 @@ pub fn returned(socket: &UdpSocket) -> Vec<Returned> {
 fn why(error: &libc::sock_extended_err) -> Refusal {
     match i32::try_from(error.ee_errno).unwrap_or(0) {
         libc::ECONNREFUSED => Refusal::NobodyListens,
-        libc::EMSGSIZE => Refusal::Network(format!("too long for the way there: at most {} bytes", error.ee_info)),
+        libc::EMSGSIZE => {
+            Refusal::Network(format!("too long for the way there: at most {} bytes", error.ee_info))
+        }
         errno => Refusal::Network(Errno::from_raw(errno).desc().to_lowercase()),
     }
 }

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn each_command_is_in_the_help() {
-        for name in ["/to", "/msg", "/add", "/ignore", "/peers", "/status", "/history", "/search", "/where", "/quit"] {
+        for name in
+            ["/to", "/msg", "/add", "/ignore", "/peers", "/status", "/history", "/search", "/where", "/quit"]
+        {
             assert!(HELP.iter().any(|line| line.starts_with(name)), "{name}");
         }
     }

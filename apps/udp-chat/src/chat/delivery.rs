@@ -43,7 +43,13 @@ impl Chat {
     }
 
     /// A message has left, or not.
-    pub fn sent(&mut self, now: Now, ticket: u64, outcome: Result<(), SendFailed>, effects: &mut Vec<Effect>) {
+    pub fn sent(
+        &mut self,
+        now: Now,
+        ticket: u64,
+        outcome: Result<(), SendFailed>,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(message) = self.outbox.get(ticket) else { return };
         let (to, text) = (message.to, message.text.clone());
         match outcome {

@@ -92,11 +92,17 @@ impl Chat {
             (Stage::Address, address) => match people::address(address) {
                 Some((ip, None)) => self.stage = Stage::Port(ip),
                 Some((ip, Some(port))) => self.turn_to(now, people::at(ip, port)),
-                None => line(effects, format!("! {address} is no IP address: it is written as 192.168.1.5 or ::1")),
+                None => line(
+                    effects,
+                    format!("! {address} is no IP address: it is written as 192.168.1.5 or ::1"),
+                ),
             },
             (Stage::Port(ip), port) => match port.parse() {
                 Ok(port @ 1..) => self.turn_to(now, people::at(ip, port)),
-                _ => line(effects, format!("! {port} is no port: a number from 1 to 65535 (usually {DEFAULT_PORT})")),
+                _ => line(
+                    effects,
+                    format!("! {port} is no port: a number from 1 to 65535 (usually {DEFAULT_PORT})"),
+                ),
             },
             (Stage::To(recipient), _) => {
                 let text = if text.starts_with("//") { &text[1..] } else { text };
@@ -146,9 +152,13 @@ impl Chat {
     fn message_to(&mut self, now: Now, recipient: Recipient, text: &str, effects: &mut Vec<Effect>) {
         let everybody = match recipient {
             Recipient::One(to) => vec![to],
-            Recipient::All => {
-                self.people.all().iter().filter(|(_, peer)| !peer.ignored).map(|(address, _)| *address).collect()
-            }
+            Recipient::All => self
+                .people
+                .all()
+                .iter()
+                .filter(|(_, peer)| !peer.ignored)
+                .map(|(address, _)| *address)
+                .collect(),
         };
         if everybody.is_empty() {
             line(effects, "! nobody is known yet: /add IP[:PORT] [NAME], or wait until somebody writes");

@@ -131,7 +131,9 @@ impl People {
             return Ok(*address);
         }
         let Some((ip, port)) = address(who) else {
-            return Err(format!("nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds"));
+            return Err(format!(
+                "nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds"
+            ));
         };
         if let Some(port) = port {
             return Ok(at(ip, port));
@@ -233,7 +235,9 @@ mod tests {
         let mut people = People::default();
         let (bob, other) = (at(([1, 1, 1, 1], 0).into(), 1), at(([1, 1, 1, 1], 0).into(), 2));
         people.meet(bob, None, Duration::ZERO).0.name = Some("bob".into());
-        for wrong in ["", "all", "7up", "a b", "a\u{202e}b", "10.0.0.1", "localhost", "x\x1b", &"n".repeat(33)] {
+        for wrong in
+            ["", "all", "7up", "a b", "a\u{202e}b", "10.0.0.1", "localhost", "x\x1b", &"n".repeat(33)]
+        {
             assert!(people.check_name(other, wrong).is_err(), "{wrong}");
         }
         assert!(people.check_name(other, "bob").is_err());

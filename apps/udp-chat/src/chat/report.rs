@@ -44,20 +44,34 @@ impl Chat {
         line(effects, format!("history       {}", facts.history));
         line(
             effects,
-            format!("              {waiting} of at most {capacity} records wait, {} not saved", facts.unsaved),
+            format!(
+                "              {waiting} of at most {capacity} records wait, {} not saved",
+                facts.unsaved
+            ),
         );
         line(
             effects,
-            format!("received      {messages} messages, {empty} empty, {frames} unsupported frames, {suppressed} suppressed, {ignored} ignored"),
+            format!(
+                "received      {messages} messages, {empty} empty, {frames} unsupported frames, {suppressed} suppressed, {ignored} ignored"
+            ),
         );
         line(effects, format!("sent          {sent} messages, {send_errors} send errors, {refused} refused"));
         line(
             effects,
             format!("lost          {} dropped by the kernel, {} not shown", facts.dropped, facts.not_shown),
         );
-        line(effects, "nobody answers? UDP gives no receipt. Check that the address and the port are theirs (they see");
-        line(effects, "both with /status), that both are in one network (guest Wi-Fi keeps its users apart), and that the");
-        line(effects, "firewall lets UDP in on their port. To try this machine alone: nc -u 127.0.0.1 and your port.");
+        line(
+            effects,
+            "nobody answers? UDP gives no receipt. Check that the address and the port are theirs (they see",
+        );
+        line(
+            effects,
+            "both with /status), that both are in one network (guest Wi-Fi keeps its users apart), and that the",
+        );
+        line(
+            effects,
+            "firewall lets UDP in on their port. To try this machine alone: nc -u 127.0.0.1 and your port.",
+        );
     }
 
     pub(super) fn list_people(&self, now: Now, effects: &mut Vec<Effect>) {
@@ -67,7 +81,9 @@ impl Chat {
         }
         for (address, peer) in all {
             let name = peer.name.as_deref().unwrap_or("-");
-            let seen = peer.last_seen.map_or_else(|| "never seen".to_owned(), |time| ago(now.wall.saturating_sub(time)));
+            let seen = peer
+                .last_seen
+                .map_or_else(|| "never seen".to_owned(), |time| ago(now.wall.saturating_sub(time)));
             let ignored = if peer.ignored { ", ignored" } else { "" };
             line(
                 effects,

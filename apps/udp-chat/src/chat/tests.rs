@@ -217,7 +217,9 @@ fn a_flood_is_counted_and_coalesced() {
     assert_eq!(told.chat.deadline(), None, "nothing wakes a chat in which nothing happens");
     told.comes(bob(), b"flood");
     told.event(|chat, effects| chat.end(at(1100), effects));
-    assert!(matches!(told.saved.last(), Some(Saved::Note(note)) if note == "suppressed: 1 from 192.168.1.5:7890"));
+    assert!(
+        matches!(told.saved.last(), Some(Saved::Note(note)) if note == "suppressed: 1 from 192.168.1.5:7890")
+    );
 }
 
 #[test]

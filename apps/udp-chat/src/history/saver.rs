@@ -26,6 +26,9 @@ use super::settings::{Settings, Sync};
 
 /// So many bytes make a batch; its last record may go beyond.
 const BATCH: usize = 64 * 1024;
+/// So much may be unsynced, however short the time: a sync of little holds up the saver for so short a time that the
+/// FIFO does not fill behind it in a flood.
+const UNSYNCED: usize = 1 * 1024 * 1024;
 /// The first pause after a write that failed; each is twice the one before.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -73,6 +76,7 @@ pub(super) struct Saver {
     flushes: Vec<Sender<()>>,
     /// When the oldest of what is not yet synced was written.
     unsynced: Option<Instant>,
+    unsynced_bytes: usize,
     /// Why the last write failed.
     failing: Option<String>,
     sync_failing: bool,
@@ -101,6 +105,7 @@ impl Saver {
             tell: Box::new(tell),
             flushes: Vec::new(),
             unsynced: None,
+            unsynced_bytes: 0,
             failing: None,
             sync_failing: false,
             sync_error: None,
@@ -180,6 +185,7 @@ impl Saver {
             let (written, result) = self.file.append(self.batch.bytes());
             if written > 0 {
                 self.unsynced.get_or_insert_with(Instant::now);
+                self.unsynced_bytes += written;
                 self.shared.recorded.fetch_add(self.batch.done(written), Ordering::Relaxed);
             }
             let Err(error) = result else {
@@ -244,7 +250,10 @@ impl Saver {
     fn sync_if_due(&mut self) {
         let due = match self.sync {
             Sync::Always => true,
-            Sync::Every(_) => self.sync_deadline().is_some_and(|deadline| deadline <= Instant::now()),
+            Sync::Every(_) => {
+                let late = |deadline| deadline <= Instant::now();
+                self.unsynced_bytes >= UNSYNCED || self.sync_deadline().is_some_and(late)
+            }
             Sync::Off => false,
         };
         if due {
@@ -256,6 +265,7 @@ impl Saver {
         if self.unsynced.take().is_none() {
             return;
         }
+        self.unsynced_bytes = 0;
         match self.file.sync() {
             Ok(()) => self.sync_failing = false,
             Err(error) => {

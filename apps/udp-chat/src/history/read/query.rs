@@ -91,7 +91,11 @@ impl<'q> Matcher<'q> {
 
 /// Whether the line's text contains this. A line without a time may be the Python program's, which does not escape.
 fn says(line: &Line<'_>, text: &Finder<'_>) -> bool {
-    text.find(&unescape(line.text)).is_some() || (line.time.is_none() && text.find(line.text).is_some())
+    let raw = || text.find(line.text).is_some();
+    match memchr::memchr(b'\\', line.text) {
+        None => raw(),
+        Some(_) => text.find(&unescape(line.text)).is_some() || (line.time.is_none() && raw()),
+    }
 }
 
 /// The longest piece that is the same escaped and raw.

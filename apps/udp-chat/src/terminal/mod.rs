@@ -1,0 +1,140 @@
+//! What people see: how a message looks, and what the terminal can do. Always whole lines, never a redrawn screen: so a
+//! screen reader, a scroll-back and a pipe get the same.
+
+mod restore;
+
+use std::fmt::Write;
+use std::io::{IsTerminal, stdin, stdout};
+
+use chrono::{DateTime, Local, TimeZone, Utc};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::chat::Shown;
+use crate::escape;
+
+pub use restore::Terminal;
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal that can, unless `NO_COLOR` is set.
+    Auto,
+    /// Even into a pipe.
+    Always,
+    /// No.
+    Never,
+}
+
+/// How a message looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colours; never colour alone.
+    pub colour: bool,
+}
+
+/// The terminal can do no more than print lines.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// Somebody types on a terminal that can be edited on.
+#[must_use]
+pub fn can_edit() -> bool {
+    stdin().is_terminal() && stdout().is_terminal() && !is_dumb()
+}
+
+impl Style {
+    /// What the user and the terminal want.
+    #[must_use]
+    pub fn new(colour: Colour) -> Self {
+        let wanted = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                stdout().is_terminal() && !is_dumb() && !unwanted
+            }
+        };
+        Self { colour: wanted }
+    }
+
+    /// Adds its line or lines. Whatever came from somebody else is escaped: no control, escape or bidi character of a
+    /// peer reaches the terminal.
+    pub fn text(self, shown: &Shown, out: &mut String) {
+        match shown {
+            Shown::Message { time, from, name, text } => {
+                // a datagram may hold several lines; each is shown with its source, so that none can pretend to be another's
+                for line in text.split(|byte| *byte == b'\n') {
+                    let who = name.as_ref().map_or_else(|| from.to_string(), String::clone);
+                    self.head(*time, out);
+                    self.who(&format!("{who}>"), out);
+                    out.push(' ');
+                    out.push_str(&escape::escape(line));
+                    out.push('\n');
+                }
+            }
+            Shown::Own { time, to, text } => {
+                self.head(*time, out);
+                self.who(&format!("-> {to}:"), out);
+                out.push(' ');
+                out.push_str(&escape::escape(text.as_bytes()));
+                out.push('\n');
+            }
+            Shown::Line(line) => {
+                // it may quote a file name, or a record that is escaped already
+                out.push_str(&escape::clean(line.as_bytes()));
+                out.push('\n');
+            }
+        }
+    }
+
+    fn head(self, time: u64, out: &mut String) {
+        let time = Local
+            .timestamp_millis_opt(time.cast_signed())
+            .earliest()
+            .unwrap_or_else(|| DateTime::from(DateTime::<Utc>::UNIX_EPOCH));
+        let (dim, plain) = if self.colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let _ = write!(out, "{dim}{}{plain} ", time.format("%H:%M:%S"));
+    }
+
+    fn who(self, who: &str, out: &mut String) {
+        let (bold, plain) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let _ = write!(out, "{bold}{who}{plain}");
+    }
+
+    /// Adds a message as one JSON object on one line.
+    pub fn json(self, shown: &Shown, out: &mut String) {
+        #[derive(Serialize)]
+        struct Message<'a> {
+            time: String,
+            address: String,
+            port: u16,
+            name: Option<&'a str>,
+            text: &'a str,
+        }
+        let Shown::Message { time, from, name, text } = shown else { return };
+        let time = Utc.timestamp_millis_opt(time.cast_signed()).earliest().unwrap_or_default();
+        let message = Message {
+            time: time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            address: from.ip().to_string(),
+            port: from.port(),
+            name: name.as_deref(),
+            text: &String::from_utf8_lossy(text),
+        };
+        if let Ok(json) = serde_json::to_string(&message) {
+            // JSON escapes C0 by itself; the others would reach a terminal raw
+            for character in json.chars() {
+                if escape::is_unsafe(character) {
+                    let mut units = [0; 2];
+                    for unit in character.encode_utf16(&mut units) {
+                        let _ = write!(out, "\\u{unit:04x}");
+                    }
+                } else {
+                    out.push(character);
+                }
+            }
+            out.push('\n');
+        }
+    }
+}

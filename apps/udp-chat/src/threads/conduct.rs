@@ -1,0 +1,358 @@
+//! The main thread: starts the others, takes events one by one, asks the chat, does what it says; and ends all in order.
+
+use std::io;
+use std::net::UdpSocket;
+use std::process::id;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::exit::{FAILED, Failure};
+use common::fifo::{self, Next, Receiver, Sender};
+use common::signals;
+
+use super::input::{self, Source};
+use super::looker::Looker;
+use super::printer::{self, Output, Screen};
+use super::{EVENTS, Event, LINES, receiver};
+use crate::chat::{Chat, Effect, Facts, Now, Role, Saved, SendFailed, Settings, Shown};
+use crate::history::{self, History, Record, What};
+use crate::socket;
+use crate::terminal::{Style, Terminal};
+
+/// A terminal that takes nothing is waited for so long at the end.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// What a run needs.
+pub struct Setup {
+    /// The one socket.
+    pub socket: UdpSocket,
+    /// What the user chose.
+    pub settings: Settings,
+    /// The first recipient.
+    pub to: Option<String>,
+    /// Where the history goes; `None`: nowhere.
+    pub history: Option<history::Settings>,
+    /// Without the history there is no run.
+    pub history_is_must: bool,
+    /// Where lines come from.
+    pub source: Source,
+    /// Where lines go.
+    pub output: Output,
+    /// How they look.
+    pub style: Style,
+}
+
+/// Runs a chat to its end; gives the exit code.
+///
+/// # Errors
+/// It could not start, or something was lost at the end.
+pub fn run(setup: Setup) -> Result<u8, Failure> {
+    let terminal = Terminal::remember();
+    let socket = Arc::new(setup.socket);
+    let role = setup.settings.role;
+    let address = socket.local_addr().map_err(Failure::failed)?;
+    let (lines_in, lines_out) = fifo::bounded(LINES);
+    let (events_in, events_out) = fifo::bounded(EVENTS);
+    let (prompts_in, prompts_out) = fifo::bounded(1);
+
+    let mut screen = Screen::new(lines_in, role != Role::Chat);
+    if !matches!(role, Role::Send { .. }) {
+        let ready = common::ready::Ready { address, about: "udp-chat".into(), pid: id() };
+        screen.show(Shown::Line(ready.to_string()));
+    }
+    let history = open_history(setup.history, setup.history_is_must, &mut screen, role)?;
+    let (output, style) = (setup.output, setup.style);
+    let printer = spawn("printer", move || printer::print(output, style, &lines_out))?;
+    let ending = Arc::new(AtomicBool::new(false));
+    let (shared, end, events) = (Arc::clone(&socket), Arc::clone(&ending), events_in.clone());
+    let receiver = spawn("receiver", move || receiver::receive(&shared, &end, &events))?;
+    let source = setup.source;
+    spawn("input", move || input::read(source, &prompts_out, &events_in))?;
+
+    let looker = Looker::new(history.as_ref().map(|(history, file)| (file.path.clone(), history.flusher())));
+    let mut conductor = Conductor {
+        chat: Chat::new(setup.settings),
+        effects: Vec::new(),
+        started: Instant::now(),
+        socket,
+        history,
+        screen,
+        looker,
+        dropped: 0,
+        code: None,
+    };
+    conductor.begin(setup.to.as_deref())?;
+    let failed = conductor.until_quit(&events_out, &prompts_in);
+    drop(prompts_in);
+    terminal.restore();
+    ending.store(true, Ordering::SeqCst);
+    signals::wake_poller();
+    conductor.end(&events_out, receiver, printer, failed)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .map_err(|e| Failure::failed(format!("cannot start the {name} thread: {e}")))
+}
+
+fn open_history(
+    settings: Option<history::Settings>,
+    is_must: bool,
+    screen: &mut Screen,
+    role: Role,
+) -> Result<Option<(History, history::Settings)>, Failure> {
+    let Some(settings) = settings else {
+        if role == Role::Chat {
+            screen.show(Shown::Line("history: none".into()));
+        }
+        return Ok(None);
+    };
+    match history::start(&settings, screen.teller()) {
+        Ok(history) => {
+            if !matches!(role, Role::Send { .. }) {
+                screen.show(Shown::Line(format!("history: {}", settings.path.display())));
+            }
+            Ok(Some((history, settings)))
+        }
+        Err(e) => {
+            let what = format!("history: cannot open {}: {e}", settings.path.display());
+            if is_must {
+                return Err(Failure::failed(format!(
+                    "{what}: choose another --history PATH, or --no-history"
+                )));
+            }
+            screen.show(Shown::Line(format!(
+                "! {what}: nothing will be saved (--history PATH chooses another file)"
+            )));
+            Ok(None)
+        }
+    }
+}
+
+struct Conductor {
+    chat: Chat,
+    effects: Vec<Effect>,
+    started: Instant,
+    socket: Arc<UdpSocket>,
+    history: Option<(History, history::Settings)>,
+    screen: Screen,
+    looker: Looker,
+    /// By the kernel.
+    dropped: u64,
+    code: Option<u8>,
+}
+
+impl Conductor {
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { since_start: self.started.elapsed(), wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    fn begin(&mut self, to: Option<&str>) -> Result<(), Failure> {
+        let now = self.now();
+        self.chat
+            .start(now, to, &mut self.effects)
+            .map_err(|wrong| Failure::usage(format!("--to: {wrong}")))?;
+        self.perform(now);
+        Ok(())
+    }
+
+    /// Takes events until the chat ends. Gives what failed, if the end is a failure.
+    fn until_quit(&mut self, events: &Receiver<Event>, prompts: &Sender<String>) -> Option<String> {
+        self.ask(prompts);
+        while self.code.is_none() {
+            let deadline = self.chat.deadline().map(|after| self.started + after);
+            let event = match events.next_before(deadline) {
+                Next::Item(event) => Some(event),
+                Next::Late => None,
+                Next::End => return Some("all threads have ended".into()),
+            };
+            let was_line = matches!(event, Some(Event::Line(_)));
+            if let Some(Event::ReceiverDone(Some(failed))) = event {
+                return Some(failed);
+            }
+            self.handle(event);
+            if was_line && self.code.is_none() {
+                self.ask(prompts);
+            }
+        }
+        None
+    }
+
+    /// Lets the input thread read the next line.
+    fn ask(&mut self, prompts: &Sender<String>) {
+        let prompt = self.chat.prompt();
+        if let Some(prompt) = &prompt {
+            self.screen.prompt(prompt.clone());
+        }
+        let _ = prompts.put(prompt.unwrap_or_default());
+    }
+
+    /// `None`: a deadline of the chat has passed.
+    fn handle(&mut self, event: Option<Event>) {
+        let now = self.now();
+        match event {
+            None => self.chat.late(now, &mut self.effects),
+            Some(Event::Came(batch)) => {
+                if let Some(dropped) = batch.dropped {
+                    self.dropped = dropped.into();
+                }
+                for (from, bytes) in batch.datagrams() {
+                    self.chat.datagram(now, from, bytes, &mut self.effects);
+                }
+            }
+            Some(Event::Back(returned)) => {
+                for back in returned {
+                    self.chat.refused(back.to, &back.piece, &back.why, &mut self.effects);
+                }
+            }
+            Some(Event::Line(line)) => self.chat.line(now, &line, &mut self.effects),
+            Some(Event::EndOfInput) => self.chat.end_of_input(now, &mut self.effects),
+            Some(Event::Stop) => self.chat.stop(now, &mut self.effects),
+            Some(Event::ReceiverDone(_)) => {}
+        }
+        self.perform(now);
+    }
+
+    /// Does what the chat says, in its order.
+    fn perform(&mut self, now: Now) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send { ticket, to, pieces } => {
+                    let outcome = send(&self.socket, to, &pieces);
+                    self.chat.sent(now, ticket, outcome, &mut self.effects);
+                    // what it says about this message comes before the next one
+                    self.perform(now);
+                }
+                Effect::Show(shown) => self.screen.show(shown),
+                Effect::Save(saved) => {
+                    if let Some((history, _)) = &mut self.history {
+                        history.save(record(now, saved));
+                    }
+                }
+                Effect::Look(look) => {
+                    if let Err(wrong) = self.looker.look(look, self.screen.lines()) {
+                        self.screen.show(Shown::Line(format!("! {wrong}")));
+                    }
+                }
+                Effect::AskFacts => {
+                    let facts = self.facts();
+                    self.chat.facts(&facts, &mut self.effects);
+                    self.perform(now);
+                }
+                Effect::Quit(code) => {
+                    let _ = self.code.get_or_insert(code);
+                }
+            }
+        }
+        // keep the allocation for the next time
+        if self.effects.is_empty() {
+            self.effects = effects;
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let (place, queue, unsaved) = match &self.history {
+            Some((history, settings)) => {
+                (settings.path.display().to_string(), (history.depth(), settings.capacity), history.unsaved())
+            }
+            None => ("none".into(), (0, 0), 0),
+        };
+        Facts {
+            own: socket::own_addresses(&self.socket),
+            history: place,
+            queue,
+            unsaved,
+            dropped: self.dropped,
+            not_shown: self.screen.not_shown,
+        }
+    }
+
+    /// Steps 2 to 4 of the order in which all ends.
+    fn end(
+        mut self,
+        events: &Receiver<Event>,
+        receiver: JoinHandle<()>,
+        printer: JoinHandle<()>,
+        mut failed: Option<String>,
+    ) -> Result<u8, Failure> {
+        while failed.is_none() {
+            match events.next() {
+                Some(Event::ReceiverDone(why)) => {
+                    failed = why;
+                    break;
+                }
+                Some(event @ (Event::Came(_) | Event::Back(_))) => self.handle(Some(event)),
+                Some(Event::Line(_) | Event::EndOfInput | Event::Stop) => {}
+                None => break,
+            }
+        }
+        let _ = receiver.join();
+        let now = self.now();
+        self.chat.end(now, &mut self.effects);
+        self.perform(now);
+        self.looker.finish();
+
+        let saved = self.history.map(|(history, _)| history.finish());
+        drop(self.screen);
+        finish_printing(printer);
+        if let Some(why) = failed {
+            return Err(Failure::failed(why));
+        }
+        match saved {
+            Some(finished) if finished.lost > 0 => Err(Failure {
+                message: format!(
+                    "{} could not be saved: {}",
+                    common::units::plural(finished.lost, "record"),
+                    finished
+                        .error
+                        .as_deref()
+                        .unwrap_or("the disk was too slow for the queue (--queue-capacity)")
+                ),
+                code: FAILED,
+            }),
+            _ => Ok(self.code.unwrap_or_default()),
+        }
+    }
+}
+
+/// Waits for the printer, but not for ever: a terminal may stand still.
+fn finish_printing(printer: JoinHandle<()>) {
+    let (done_in, done) = fifo::bounded::<()>(1);
+    let waiting = thread::Builder::new().spawn(move || {
+        let _ = printer.join();
+        drop(done_in);
+    });
+    if waiting.is_ok() {
+        let _ = done.next_before(Some(Instant::now() + LAST_LINES));
+    }
+}
+
+fn send(socket: &UdpSocket, to: std::net::SocketAddr, pieces: &[Vec<u8>]) -> Result<(), SendFailed> {
+    for (pieces_sent, piece) in pieces.iter().enumerate() {
+        socket::send(socket, to, piece).map_err(|e| SendFailed { why: in_words(&e), pieces_sent })?;
+    }
+    Ok(())
+}
+
+fn in_words(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMSGSIZE) => "too long for one datagram: a smaller --max-datagram splits it".into(),
+        Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_lowercase(),
+        None => error.to_string(),
+    }
+}
+
+fn record(now: Now, saved: Saved) -> Record {
+    let what = match saved {
+        Saved::Sent(to, text) => What::Sent(to, text.into_bytes()),
+        Saved::Received(from, text) => What::Received(from, text),
+        Saved::Note(note) => What::Note(note),
+    };
+    Record { time: now.wall, what }
+}

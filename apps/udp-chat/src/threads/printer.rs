@@ -1,0 +1,163 @@
+//! The printing thread: lines → terminal. It alone writes there, always whole lines, so nothing is ever mixed up.
+
+use std::io::{self, Write};
+
+use common::fifo::{Receiver, Refused, Sender};
+use rustyline::ExternalPrinter;
+
+use crate::chat::Shown;
+use crate::terminal::Style;
+
+/// What can be printed.
+pub(super) enum Item {
+    /// Something to see.
+    Shown(Shown),
+    /// What the user is asked, where no editor shows it.
+    Prompt(String),
+}
+
+/// Where it goes.
+pub enum Output {
+    /// Above the line that is being edited.
+    Editor(Box<dyn ExternalPrinter + Send>),
+    /// All to stdout.
+    Conversation {
+        /// Prompts are lines: nobody types behind them.
+        prompts_are_lines: bool,
+    },
+    /// Messages to stdout, everything else to stderr.
+    Script {
+        /// Messages as JSON objects.
+        json: bool,
+    },
+}
+
+/// So much text is written at once.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Prints until all senders are gone.
+pub(super) fn print(mut output: Output, style: Style, items: &Receiver<Item>) {
+    let mut text = Texts::default();
+    while let Some(item) = items.next() {
+        text.add(&item, &output, style);
+        while text.messages.len() + text.others.len() < AT_ONCE
+            && let Some(item) = items.take()
+        {
+            text.add(&item, &output, style);
+        }
+        text.write(&mut output);
+    }
+}
+
+#[derive(Default)]
+struct Texts {
+    messages: String,
+    others: String,
+}
+
+impl Texts {
+    fn add(&mut self, item: &Item, output: &Output, style: Style) {
+        match (item, output) {
+            (Item::Prompt(prompt), Output::Conversation { prompts_are_lines }) => {
+                self.messages.push_str(prompt);
+                if *prompts_are_lines {
+                    self.messages.push('\n');
+                }
+            }
+            (Item::Prompt(_), _) => {}
+            (Item::Shown(shown @ Shown::Message { .. }), Output::Script { json: true }) => {
+                style.json(shown, &mut self.messages);
+            }
+            (Item::Shown(shown @ (Shown::Line(_) | Shown::Own { .. })), Output::Script { .. }) => {
+                style.text(shown, &mut self.others);
+            }
+            (Item::Shown(shown), _) => style.text(shown, &mut self.messages),
+        }
+    }
+
+    /// A terminal or reader that is gone is no reason to end: the history is still written.
+    fn write(&mut self, output: &mut Output) {
+        if !self.messages.is_empty() {
+            match output {
+                Output::Editor(printer) => {
+                    let _ = printer.print(std::mem::take(&mut self.messages));
+                }
+                Output::Conversation { .. } | Output::Script { .. } => {
+                    let mut stdout = io::stdout().lock();
+                    let _ = stdout.write_all(self.messages.as_bytes()).and_then(|()| stdout.flush());
+                }
+            }
+            self.messages.clear();
+        }
+        if !self.others.is_empty() {
+            let _ = io::stderr().write_all(self.others.as_bytes());
+            self.others.clear();
+        }
+    }
+}
+
+/// The main thread's end of the queue of lines.
+pub(super) struct Screen {
+    items: Sender<Item>,
+    /// Wait for room: somebody reads every line.
+    waits: bool,
+    /// Not shown, and not yet said.
+    gap: u64,
+    /// Not shown in all.
+    pub(super) not_shown: u64,
+}
+
+impl Screen {
+    pub(super) fn new(items: Sender<Item>, waits: bool) -> Self {
+        Self { items, waits, gap: 0, not_shown: 0 }
+    }
+
+    pub(super) fn show(&mut self, shown: Shown) {
+        self.item(Item::Shown(shown));
+    }
+
+    pub(super) fn prompt(&mut self, prompt: String) {
+        self.item(Item::Prompt(prompt));
+    }
+
+    fn item(&mut self, item: Item) {
+        if self.waits {
+            let _ = self.items.put(item);
+            return;
+        }
+        if self.gap > 0 {
+            let said = format!(
+                "! {} lines were not shown, this terminal was too slow (/history has the messages)",
+                self.gap
+            );
+            match self.items.offer(Item::Shown(Shown::Line(said))) {
+                Ok(()) => self.gap = 0,
+                Err(_) => return self.miss(),
+            }
+        }
+        if let Err(Refused::Full(_)) = self.items.offer(item) {
+            self.miss();
+        }
+    }
+
+    fn miss(&mut self) {
+        self.gap += 1;
+        self.not_shown += 1;
+    }
+
+    /// For a thread that has something to say once in a while, and must not wait for the terminal.
+    pub(super) fn teller(&self) -> impl Fn(String) + Send + 'static + use<> {
+        let items = self.items.clone();
+        move |text| {
+            let _ = items.offer(Item::Shown(Shown::Line(text)));
+        }
+    }
+
+    /// For a thread that shows many lines: it waits for room.
+    pub(super) fn lines(&self) -> impl Fn(String) + Send + 'static + use<> {
+        let items = self.items.clone();
+        move |text| {
+            let _ = items.put(Item::Shown(Shown::Line(text)));
+        }
+    }
+}

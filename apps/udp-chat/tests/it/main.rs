@@ -1,0 +1,9 @@
+//! The real `udp-chat`, tried from outside: in pipes, on a terminal, with netcat, with Python, with bad luck.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod conversation;
+mod hostile;
+mod peers;
+mod scripts;
+mod support;
+mod terminal;

@@ -1,0 +1,149 @@
+//! `send`, `listen`, `log` and the command line, as a script uses them.
+
+use std::net::UdpSocket;
+
+use crate::support::{Chat, deaf_port, heard, peer, ran, records, text, udp_chat};
+
+#[test]
+fn send_sends_its_words_or_each_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let bob = peer();
+    let to = bob.local_addr().unwrap().to_string();
+    let out = ran(&folder, &["send", "--to", &to, "dinner", "at 8?"], "");
+    assert_eq!(
+        (out.status.code(), text(&out.stdout), text(&out.stderr)),
+        (Some(0), String::new(), String::new())
+    );
+    assert_eq!(heard(&bob), "dinner at 8?");
+    let out = ran(&folder, &["send", "--to", &to, "--eol", "lf", "--no-history"], "one\n/two\nthree");
+    assert_eq!(out.status.code(), Some(0));
+    assert_eq!([heard(&bob), heard(&bob), heard(&bob)], ["one\n", "/two\n", "three\n"]);
+    assert_eq!(records(&folder).len(), 1);
+}
+
+#[test]
+fn a_refused_send_is_exit_code_4() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = format!("127.0.0.1:{}", deaf_port());
+    let out = ran(&folder, &["send", "--to", &to, "anybody?"], "");
+    assert_eq!(out.status.code(), Some(4));
+    assert_eq!(
+        text(&out.stderr),
+        format!("! not delivered to {to}: nothing listens on {to} (\"anybody?\")\n")
+    );
+    assert_eq!(records(&folder).len(), 2);
+}
+
+#[test]
+fn what_cannot_be_sent_is_exit_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = ran(&folder, &["send", "--bind", "127.0.0.1", "--to", "[::1]:9", "x"], "");
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    assert!(text(&out.stderr).starts_with("! not sent to [::1]:9: "), "{out:?}");
+}
+
+#[test]
+fn listen_prints_messages_only_and_ends_after_so_many() {
+    let mut chat = Chat::start(&["listen", "-n", "2", "--json", "--port", "0"]);
+    let bob = peer();
+    for message in [&b""[..], b"\xFFframe", "t\u{e9}xt \x1b[31m\u{202e}".as_bytes(), b"two"] {
+        bob.send_to(message, chat.v4()).unwrap();
+    }
+    let (status, said) = chat.ended();
+    assert_eq!(status.code(), Some(0), "{said:#?}");
+    let json: Vec<serde_json::Value> = said
+        .iter()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(json.len(), 2, "{said:#?}");
+    assert_eq!(json[0]["text"], "t\u{e9}xt \x1b[31m\u{202e}");
+    assert_eq!(json[0]["port"], bob.local_addr().unwrap().port());
+    assert!(!said.concat().contains(['\x1b', '\u{202e}']), "{said:#?}");
+}
+
+#[test]
+fn listening_in_vain_is_exit_code_5() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in
+        [&["listen", "--timeout", "50ms", "-p", "0"][..], &["listen", "-n1", "--timeout", "50ms", "-p0"]]
+    {
+        let out = ran(&folder, arguments, "");
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(5), String::new()), "{out:?}");
+    }
+}
+
+#[test]
+fn a_conversation_is_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let bob = peer();
+    let to = bob.local_addr().unwrap().to_string();
+    for message in ["dinner at eight", "no, at nine"] {
+        assert_eq!(ran(&folder, &["send", "--to", &to, message], "").status.code(), Some(0));
+    }
+    let out = ran(&folder, &["log", "--grep", "eight"], "");
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+    assert!(text(&out.stdout).ends_with(":dinner at eight\n") && text(&out.stdout).lines().count() == 1);
+    let out = ran(&folder, &["log", "--json", "--peer", &to], "");
+    let json: serde_json::Value = serde_json::from_str(text(&out.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!((&json["direction"], &json["text"]), (&"sent".into(), &"no, at nine".into()));
+}
+
+#[test]
+fn a_taken_port_is_said_clearly() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = UdpSocket::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let out = ran(&folder, &["--port", &port], "");
+    assert_eq!(out.status.code(), Some(1));
+    let expected =
+        format!("error: cannot listen on port {port}: address already in use: another program has it");
+    assert!(text(&out.stderr).starts_with(&expected), "{out:?}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_one_helpful_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["send", "--to", "bob", "x"], "it is no IP:PORT"),
+        (&["--to", "bob"], "nobody is called bob"),
+        (&["--max-datagram", "5"], "16..=65507"),
+        (&["--rate-limit", "fast"], "200/s"),
+        (&["--sync", "sometimes"], "always"),
+        (&["--history", "x", "--no-history"], "cannot be used with"),
+        (&["--queue-capacity", "0"], "1 to 10,000,000"),
+        (&["frob"], "unrecognized subcommand"),
+    ];
+    for (arguments, what) in cases {
+        let out = ran(&folder, &[arguments, &["--port", "0"][..]].concat(), "");
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {out:?}");
+        assert!(text(&out.stderr).contains(what), "{arguments:?}: {}", text(&out.stderr));
+    }
+}
+
+#[test]
+fn a_history_that_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = ran(&folder, &["--port", "0", "--history", "no/such/folder"], "");
+    assert_eq!(out.status.code(), Some(1));
+    assert!(text(&out.stderr).starts_with("error: history: cannot open "), "{out:?}");
+    // the default one is no reason to stay silent
+    std::fs::create_dir(folder.path().join("chat.txt")).unwrap();
+    let bob = peer();
+    let input = format!("/msg {} hello\n", bob.local_addr().unwrap());
+    let out = ran(&folder, &["--port", "0"], &input);
+    assert_eq!((out.status.code(), heard(&bob)), (Some(0), "hello".into()));
+    assert!(text(&out.stdout).contains("nothing will be saved"), "{out:?}");
+}
+
+#[test]
+fn help_and_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for verb in [&["--help"][..], &["send", "--help"], &["listen", "--help"], &["log", "--help"]] {
+        let out = udp_chat(&folder).args(verb).output().unwrap();
+        assert_eq!(out.status.code(), Some(0));
+        assert!(text(&out.stdout).contains("Usage: "), "{out:?}");
+    }
+    let out = udp_chat(&folder).args(["--completions", "bash"]).output().unwrap();
+    assert!(text(&out.stdout).contains("udp-chat"));
+}
