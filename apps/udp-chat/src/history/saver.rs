@@ -26,9 +26,10 @@ use super::settings::{Settings, Sync};
 
 /// So many bytes make a batch; its last record may go beyond.
 const BATCH: usize = 64 * 1024;
-/// So much may be unsynced, however short the time: a sync of little holds up the saver for so short a time that the
-/// FIFO does not fill behind it in a flood.
-const UNSYNCED: usize = 1 * 1024 * 1024;
+/// So much may be unsynced, however short the time, unless syncing is off. A sync holds up the saver in proportion to
+/// what it has to write: after so little, 200,000 records a second do not fill a FIFO of 1,024 meanwhile. After less,
+/// there are so many syncs that the file system's own journal stands in the way now and then.
+const UNSYNCED: usize = 4 * 1024 * 1024;
 /// The first pause after a write that failed; each is twice the one before.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
