@@ -29,12 +29,15 @@ const DEFAULT: &str = "./chat.txt";
 const EXAMPLES: &str = "\
 Examples:
   udp-chat log -n 20                           the last 20 lines
-  udp-chat log --since 2h --peer 192.168.1.5   who said what in the last two hours, from and to one address
+  udp-chat log --since 2h --peer 192.168.1.5   the last two hours with one address
   udp-chat log --grep 'lunch?'                 every message that contains this, to the letter
   udp-chat log --json | jq -r .text            the messages themselves, escapes undone
 
-A line is TIME <<<(ADDRESS, PORT):TEXT for what was sent, TIME >>>('ADDRESS', PORT):TEXT for what came in, and
-TIME # NOTE. Times are UTC. Files of the Python program, which have no times, can be read as well.
+Lines, with times in UTC:
+  TIME <<<(ADDRESS, PORT):TEXT     sent
+  TIME >>>('ADDRESS', PORT):TEXT   received
+  TIME # NOTE                      a note, for example what was not delivered or not saved
+Files without times, by --log-format classic or the Python program, can be read as well.
 
 Exit codes: 0 there was a line, 1 there was none or the file cannot be read, 2 wrong usage";
 
@@ -92,6 +95,7 @@ pub fn log(arguments: &LogArguments) -> Result<ExitCode, Failure> {
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let hint = match error.kind() {
         ErrorKind::NotFound => ": name the history file, udp-chat log FILE",
+        ErrorKind::NotSeekable => ": -n needs a file and not a pipe",
         _ => "",
     };
     Failure::failed(format_args!("cannot read {}: {}{hint}", path.display(), why(error)))
