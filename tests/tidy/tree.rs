@@ -22,13 +22,15 @@ impl Source {
 
     /// It runs at the user's, as opposed to a test.
     pub(crate) fn is_program(&self) -> bool {
-        self.path.contains("/src/")
+        self.path.contains("/src/") && !self.path.ends_with("/tests.rs")
     }
 
     /// It decides what to do and does nothing of it.
     pub(crate) fn is_pure(&self) -> bool {
-        let pure = ["session.rs", "wire.rs", "chat.rs", "ping.rs", "pace.rs", "measure.rs"];
-        self.is_program() && (pure.contains(&self.name()) || self.path.contains("/src/measure/"))
+        let pure = ["session.rs", "wire.rs", "chat.rs", "ping.rs", "pace.rs", "measure.rs", "escape.rs"];
+        let folders = ["/src/measure/", "/src/chat/"];
+        self.is_program()
+            && (pure.contains(&self.name()) || folders.iter().any(|folder| self.path.contains(folder)))
     }
 
     /// The file that describes a model: `models/NAME.rs` or `models/NAME/mod.rs`.

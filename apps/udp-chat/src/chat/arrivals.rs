@@ -53,6 +53,18 @@ impl Chat {
         }
     }
 
+    /// The kernel says how many datagrams it has dropped so far, because nobody took them in time. (The count is one of
+    /// 32 bits and begins again after the last.)
+    pub fn dropped(&mut self, now: Now, total: u32, effects: &mut Vec<Effect>) {
+        let (before, unreported) = self.dropped;
+        let more = u64::from(total.wrapping_sub(before));
+        self.dropped = (total, unreported + more);
+        self.counts.dropped += more;
+        if more > 0 {
+            self.report_soon(now, effects);
+        }
+    }
+
     fn message(
         &mut self,
         now: Now,
@@ -91,6 +103,11 @@ impl Chat {
     pub(super) fn report_unreported(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.report_at = None;
         let before = effects.len();
+        let dropped = std::mem::take(&mut self.dropped.1);
+        if dropped > 0 {
+            line(effects, format!("! {dropped} datagrams came too fast: the kernel dropped them"));
+            effects.push(Effect::Save(Saved::Note(format!("dropped: {dropped} by the kernel"))));
+        }
         for (address, peer) in self.people.unreported() {
             report(address, peer, effects);
         }

@@ -181,6 +181,8 @@ pub struct Chat {
     reported: Option<Duration>,
     /// The end of waiting: for messages, or for refusals.
     end_at: Option<Duration>,
+    /// The kernel's count of dropped datagrams, as it was told last, and how many of them are unreported.
+    dropped: (u32, u64),
     /// How to answer has been said.
     introduced: bool,
     /// How this run ends.
@@ -204,6 +206,7 @@ impl Chat {
             report_at: None,
             reported: None,
             end_at,
+            dropped: (0, 0),
             introduced: false,
             code: DONE,
         }

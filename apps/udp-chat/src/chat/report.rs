@@ -15,6 +15,7 @@ pub(super) struct Counts {
     pub(super) frames: u64,
     pub(super) empty: u64,
     pub(super) ignored: u64,
+    pub(super) dropped: u64,
 }
 
 /// What only the threads around the chat know.
@@ -28,8 +29,6 @@ pub struct Facts {
     pub queue: (usize, usize),
     /// Records that were not saved because the queue was full.
     pub unsaved: u64,
-    /// Datagrams that the kernel dropped because nobody took them in time.
-    pub dropped: u64,
     /// Lines that were not shown because the terminal did not take them in time.
     pub not_shown: u64,
 }
@@ -38,7 +37,8 @@ impl Chat {
     /// The answer to [`Effect::AskFacts`].
     pub fn facts(&self, facts: &Facts, effects: &mut Vec<Effect>) {
         let own: Vec<String> = facts.own.iter().map(SocketAddr::to_string).collect();
-        let Counts { messages, sent, send_errors, refused, suppressed, frames, empty, ignored } = self.counts;
+        let Counts { messages, sent, send_errors, refused, suppressed, frames, empty, ignored, dropped } =
+            self.counts;
         let (waiting, capacity) = facts.queue;
         line(effects, format!("listening on  {}", own.join("  ")));
         line(effects, format!("history       {}", facts.history));
@@ -58,7 +58,7 @@ impl Chat {
         line(effects, format!("sent          {sent} messages, {send_errors} send errors, {refused} refused"));
         line(
             effects,
-            format!("lost          {} dropped by the kernel, {} not shown", facts.dropped, facts.not_shown),
+            format!("lost          {dropped} dropped by the kernel, {} not shown", facts.not_shown),
         );
         line(
             effects,

@@ -223,6 +223,19 @@ fn a_flood_is_counted_and_coalesced() {
 }
 
 #[test]
+fn what_the_kernel_dropped_is_said_and_noted() {
+    let mut told = Told::new(settings(Role::Chat));
+    told.event(|chat, effects| chat.dropped(at(0), 5, effects));
+    told.event(|chat, effects| chat.dropped(at(10), 5, effects));
+    told.event(|chat, effects| chat.dropped(at(20), u32::MAX, effects));
+    told.event(|chat, effects| chat.dropped(at(30), 4, effects));
+    told.event(|chat, effects| chat.end(at(40), effects));
+    assert!(told.said("! 5 datagrams came too fast"));
+    let expected = [5, u64::from(u32::MAX)].map(|n| Saved::Note(format!("dropped: {n} by the kernel")));
+    assert_eq!(told.saved, expected);
+}
+
+#[test]
 fn the_ignored_are_neither_shown_nor_saved() {
     let mut told = Told::new(settings(Role::Chat));
     told.type_lines(&["/ignore 192.168.1.5:7890"]);

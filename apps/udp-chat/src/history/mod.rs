@@ -36,6 +36,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +54,8 @@ pub(crate) use file::why;
 use file::HistoryFile;
 use saver::{Ended, Entry, Saver, Shared};
 
+/// So many notes wait for room at most.
+const HELD_MAX: usize = 64;
 /// How often a flush that finds the FIFO full tries again.
 const FLUSH_RETRY: Duration = Duration::from_millis(1);
 
@@ -65,6 +68,8 @@ pub struct History {
     /// Records that did not fit since the last that did.
     gap: u64,
     unsaved: u64,
+    /// Notes that did not fit: they say what else is missing, so they wait here for room.
+    held: VecDeque<Record>,
 }
 
 /// What became of the history.
@@ -87,25 +92,39 @@ pub fn start(settings: &Settings, tell: impl Fn(String) + Send + 'static) -> io:
     let shared = Arc::new(Shared::default());
     let saver = Saver::new(settings, file, taker, Arc::clone(&shared), tell);
     let saver = thread::Builder::new().name("saver".to_owned()).spawn(move || saver.run())?;
-    Ok(History { queue, saver, shared, gap: 0, unsaved: 0 })
+    Ok(History { queue, saver, shared, gap: 0, unsaved: 0, held: VecDeque::new() })
 }
 
 impl History {
     /// Gives a record to the saver. Never waits: a record that does not fit is counted, and a gap is noted in front of
-    /// the next one that does.
+    /// the next one that does. (A note that does not fit is kept for later: the books would not balance without it. Of
+    /// those, too, only so many.)
     pub fn save(&mut self, record: Record) {
         if self.gap > 0 {
             match self.queue.offer(Entry::Gap(self.gap, record.time)) {
                 Ok(()) => self.gap = 0,
-                Err(_) => return self.missed(),
+                Err(_) => return self.missed(record),
             }
         }
-        if self.queue.offer(Entry::Record(record)).is_err() {
-            self.missed();
+        while let Some(note) = self.held.pop_front() {
+            if let Err(Refused::Full(Entry::Record(note)) | Refused::Closed(Entry::Record(note))) =
+                self.queue.offer(Entry::Record(note))
+            {
+                self.held.push_front(note);
+                return self.missed(record);
+            }
+        }
+        if let Err(Refused::Full(Entry::Record(record)) | Refused::Closed(Entry::Record(record))) =
+            self.queue.offer(Entry::Record(record))
+        {
+            self.missed(record);
         }
     }
 
-    fn missed(&mut self) {
+    fn missed(&mut self, record: Record) {
+        if matches!(record.what, What::Note(_)) && self.held.len() < HELD_MAX {
+            return self.held.push_back(record);
+        }
         self.gap += 1;
         self.unsaved += 1;
     }
@@ -143,6 +162,9 @@ impl History {
         self.saver.thread().unpark();
         if self.gap > 0 {
             let _ = self.queue.put(Entry::Gap(self.gap, record::now()));
+        }
+        for note in self.held {
+            let _ = self.queue.put(Entry::Record(note));
         }
         // an entry, and not just the end of the queue: a flusher may still hold it open
         let _ = self.queue.put(Entry::End);

@@ -80,7 +80,6 @@ pub fn run(setup: Setup) -> Result<u8, Failure> {
         history,
         screen,
         looker,
-        dropped: 0,
         code: None,
     };
     conductor.begin(setup.to.as_deref())?;
@@ -141,8 +140,6 @@ struct Conductor {
     history: Option<(History, history::Settings)>,
     screen: Screen,
     looker: Looker,
-    /// By the kernel.
-    dropped: u64,
     code: Option<u8>,
 }
 
@@ -198,8 +195,8 @@ impl Conductor {
         match event {
             None => self.chat.late(now, &mut self.effects),
             Some(Event::Came(batch)) => {
-                if let Some(dropped) = batch.dropped {
-                    self.dropped = dropped.into();
+                if let Some(total) = batch.dropped {
+                    self.chat.dropped(now, total, &mut self.effects);
                 }
                 for (from, bytes) in batch.datagrams() {
                     self.chat.datagram(now, from, bytes, &mut self.effects);
@@ -268,7 +265,6 @@ impl Conductor {
             history: place,
             queue,
             unsaved,
-            dropped: self.dropped,
             not_shown: self.screen.not_shown,
         }
     }
