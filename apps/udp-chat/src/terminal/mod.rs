@@ -8,10 +8,10 @@ use std::io::{IsTerminal, stdin, stdout};
 
 use chrono::{DateTime, Local, TimeZone, Utc};
 use clap::ValueEnum;
-use serde::Serialize;
 
 use crate::chat::Shown;
-use crate::escape;
+use crate::history::{Record, What};
+use crate::{escape, log};
 
 pub use restore::Terminal;
 
@@ -102,39 +102,14 @@ impl Style {
         let (bold, plain) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         let _ = write!(out, "{bold}{who}{plain}");
     }
+}
 
-    /// Adds a message as one JSON object on one line.
-    pub fn json(self, shown: &Shown, out: &mut String) {
-        #[derive(Serialize)]
-        struct Message<'a> {
-            time: String,
-            address: String,
-            port: u16,
-            name: Option<&'a str>,
-            text: &'a str,
-        }
-        let Shown::Message { time, from, name, text } = shown else { return };
-        let time = Utc.timestamp_millis_opt(time.cast_signed()).earliest().unwrap_or_default();
-        let message = Message {
-            time: time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-            address: from.ip().to_string(),
-            port: from.port(),
-            name: name.as_deref(),
-            text: &String::from_utf8_lossy(text),
-        };
-        if let Ok(json) = serde_json::to_string(&message) {
-            // JSON escapes C0 by itself; the others would reach a terminal raw
-            for character in json.chars() {
-                if escape::is_unsafe(character) {
-                    let mut units = [0; 2];
-                    for unit in character.encode_utf16(&mut units) {
-                        let _ = write!(out, "\\u{unit:04x}");
-                    }
-                } else {
-                    out.push(character);
-                }
-            }
-            out.push('\n');
-        }
-    }
+/// Adds a message as one JSON object on one line, in the form of `udp-chat log --json`.
+pub fn json(shown: &Shown, out: &mut String) {
+    let Shown::Message { time, from, text, .. } = shown else { return };
+    let record = Record { time: *time, what: What::Received(*from, text.clone()) };
+    let mut line = Vec::new();
+    // writing to memory does not fail, and JSON is UTF-8
+    let _ = log::json::write_record(&record, &mut line);
+    out.push_str(&String::from_utf8_lossy(&line));
 }

@@ -6,7 +6,7 @@ use common::fifo::{Receiver, Refused, Sender};
 use rustyline::ExternalPrinter;
 
 use crate::chat::Shown;
-use crate::terminal::Style;
+use crate::terminal::{self, Style};
 
 /// What can be printed.
 pub(super) enum Item {
@@ -66,7 +66,7 @@ impl Texts {
             }
             (Item::Prompt(_), _) => {}
             (Item::Shown(shown @ Shown::Message { .. }), Output::Script { json: true }) => {
-                style.json(shown, &mut self.messages);
+                terminal::json(shown, &mut self.messages);
             }
             (Item::Shown(shown @ (Shown::Line(_) | Shown::Own { .. })), Output::Script { .. }) => {
                 style.text(shown, &mut self.others);

@@ -34,6 +34,7 @@ fn what_comes_while_typing_stands_above_the_line() {
     session.exp_string("half a sen").unwrap();
     session.send_line("tence").unwrap();
     assert_eq!(heard(&bob), "half a sentence");
+    session.exp_string("> ").unwrap();
     session.send_control('d').unwrap();
     session.flush().unwrap();
     session.exp_eof().unwrap();
