@@ -1,4 +1,8 @@
-//! A serverless chat on one UDP socket.
+//! A serverless chat on one UDP socket: **threads → FIFO of events → chat (decides, remembers) → FIFOs of effects →
+//! threads**.
+//!
+//! Begin with [`threads`], which says who owns what and why nothing is locked; then [`chat`], where everything is decided;
+//! then [`history`].
 
 pub mod chat;
 pub mod escape;

@@ -30,6 +30,21 @@ Exit codes:
      be sent or saved            5  the time was over before all had come (listen)
   128 + signal  ended by a second signal";
 
+const SEND_EXAMPLES: &str = "\
+Examples:
+  udp-chat send --to 192.168.1.5 dinner at eight?      one message
+  tail -f /var/log/messages | udp-chat send --to [fe80::1%2]:7890 --no-history
+
+Exit codes: 0 sent (UDP gives no receipt), 1 not all could be sent or saved, 2 wrong usage, 4 refused: nothing listens there";
+
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  udp-chat listen                             until Ctrl-C
+  udp-chat listen -n 1 --timeout 10s          the next message, if one comes
+  udp-chat listen --json | jq -r .text        the texts alone
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 5 the time was over before all had come";
+
 /// A chat without a server: everybody has a UDP port, and a message is a datagram of plain text. So the others need no
 /// udp-chat; nc -u will do.
 #[derive(Debug, Parser)]
@@ -65,6 +80,7 @@ pub enum Verb {
 
 /// Options of `send`.
 #[derive(Debug, Args)]
+#[command(after_help = SEND_EXAMPLES)]
 pub struct SendArguments {
     /// Where to: IP[:PORT]
     #[arg(long = "to", value_name = "IP:PORT", id = "send-to")]
@@ -79,6 +95,7 @@ pub struct SendArguments {
 
 /// Options of `listen`.
 #[derive(Debug, Args)]
+#[command(after_help = LISTEN_EXAMPLES)]
 pub struct ListenArguments {
     /// End after so many messages
     #[arg(short = 'n', long, value_name = "N", value_parser = units::count)]

@@ -26,7 +26,7 @@ use crate::chat::Refusal;
 /// No datagram is longer: 65,535 bytes less its headers.
 pub const DATAGRAM_MAX: usize = 65_535;
 /// So many datagrams are taken with one system call.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 /// So much the kernel is asked to hold for us, in bytes; it may grant less.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// A send is tried so often while old refusals of others make it fail.

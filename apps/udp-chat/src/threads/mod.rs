@@ -49,7 +49,7 @@ pub use printer::Output;
 use crate::socket::{Batch, Returned};
 
 /// So many events may wait. One holds at most a batch of datagrams.
-const EVENTS: usize = 64;
+const EVENTS: usize = 16;
 /// So many lines may wait.
 const LINES: usize = 1024;
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use common::fifo::{Receiver, Refused, Sender};
+use common::signals;
 use rustyline::ExternalPrinter;
 
 use crate::chat::Shown;
@@ -75,7 +76,8 @@ impl Texts {
         }
     }
 
-    /// A terminal or reader that is gone is no reason to end: the history is still written.
+    /// A terminal that is gone is no reason to end: the history is still written. But when nobody reads what a script
+    /// prints any more (`udp-chat listen | head -1`), it has done its work.
     fn write(&mut self, output: &mut Output) {
         if !self.messages.is_empty() {
             match output {
@@ -84,7 +86,12 @@ impl Texts {
                 }
                 Output::Conversation { .. } | Output::Script { .. } => {
                     let mut stdout = io::stdout().lock();
-                    let _ = stdout.write_all(self.messages.as_bytes()).and_then(|()| stdout.flush());
+                    let written = stdout.write_all(self.messages.as_bytes()).and_then(|()| stdout.flush());
+                    let unread = written.is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+                    if unread && matches!(output, Output::Script { .. }) {
+                        signals::request_stop();
+                        signals::wake_poller();
+                    }
                 }
             }
             self.messages.clear();

@@ -25,7 +25,7 @@ pub(super) fn receive(socket: &UdpSocket, ending: &AtomicBool, events: &Sender<E
 fn until_stopped(socket: &UdpSocket, ending: &AtomicBool, events: &Sender<Event>) -> Result<(), String> {
     let mut room = Room::default();
     loop {
-        wait(socket).map_err(|e| format!("cannot wait for datagrams: {}", e.desc()))?;
+        let something_back = wait(socket).map_err(|e| format!("cannot wait for datagrams: {}", e.desc()))?;
         let signalled = signals::stop_requested().is_some();
         let stopping = signalled || ending.load(Ordering::SeqCst);
         if signalled {
@@ -33,7 +33,7 @@ fn until_stopped(socket: &UdpSocket, ending: &AtomicBool, events: &Sender<Event>
         }
         let most = if stopping { LAST_BATCHES } else { 1 };
         for _ in 0..most {
-            let back = socket::returned(socket);
+            let back = if something_back || stopping { socket::returned(socket) } else { Vec::new() };
             let nothing_back = back.is_empty();
             if !nothing_back {
                 let _ = events.put(Event::Back(back));
@@ -51,15 +51,16 @@ fn until_stopped(socket: &UdpSocket, ending: &AtomicBool, events: &Sender<Event>
     }
 }
 
-/// Sleeps until the socket has something or a stop is requested.
-fn wait(socket: &UdpSocket) -> Result<(), Errno> {
+/// Sleeps until the socket has something or a stop is requested; `true`: datagrams of ours may have come back.
+fn wait(socket: &UdpSocket) -> Result<bool, Errno> {
     let mut waiting_for = vec![PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     if let Some(wake) = signals::wake_descriptor() {
         // never read: once a stop is requested, it stays readable
         waiting_for.push(PollFd::new(wake.as_fd(), PollFlags::POLLIN));
     }
     match poll(&mut waiting_for, PollTimeout::NONE) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Ok(_) => Ok(waiting_for[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))),
+        Err(Errno::EINTR) => Ok(false),
         Err(e) => Err(e),
     }
 }

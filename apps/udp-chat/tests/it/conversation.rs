@@ -172,6 +172,8 @@ fn every_clean_end_keeps_everything() {
     for signal in [Some(Signal::SIGTERM), Some(Signal::SIGINT), Some(Signal::SIGHUP), None] {
         let mut chat = Chat::start(&["--rate-limit", "off"]);
         let bob = peer();
+        // it wakes up to all of it at once: the messages are in the kernel, and it has to end
+        chat.signal(Signal::SIGSTOP);
         for n in 0..200 {
             bob.send_to(format!("message {n}").as_bytes(), chat.v4()).unwrap();
         }
@@ -179,6 +181,7 @@ fn every_clean_end_keeps_everything() {
             Some(signal) => chat.signal(signal),
             None => chat.type_line("/quit"),
         }
+        chat.signal(Signal::SIGCONT);
         let (status, said) = chat.ended();
         assert_eq!(status.code(), Some(0), "{said:#?}");
         assert_eq!(records(&chat.folder).len(), 200, "{signal:?}");

@@ -1,8 +1,10 @@
 //! `send`, `listen`, `log` and the command line, as a script uses them.
 
 use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use crate::support::{Chat, deaf_port, heard, peer, ran, records, text, udp_chat};
+use crate::support::{Chat, LIMIT, deaf_port, has, heard, peer, ran, records, text, udp_chat};
 
 #[test]
 fn send_sends_its_words_or_each_line() {
@@ -60,6 +62,35 @@ fn listen_prints_messages_only_and_ends_after_so_many() {
     assert_eq!(json[0]["text"], "t\u{e9}xt \x1b[31m\u{202e}");
     assert_eq!(json[0]["port"], bob.local_addr().unwrap().port());
     assert!(!said.concat().contains(['\x1b', '\u{202e}']), "{said:#?}");
+}
+
+#[test]
+fn listen_ends_when_nobody_reads_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_udp-chat");
+    let mut shell = Command::new("sh");
+    shell
+        .current_dir(folder.path())
+        .args(["-c", &format!("{program} listen --port 0 2>said | head -1; echo over")]);
+    let mut shell = shell.stdout(Stdio::piped()).spawn().unwrap();
+    let said = folder.path().join("said");
+    let deadline = Instant::now() + LIMIT;
+    let port: u16 = loop {
+        assert!(Instant::now() < deadline);
+        let said = std::fs::read_to_string(&said).unwrap_or_default();
+        if let Some((ready, _)) = said.split_once(" (udp-chat") {
+            break ready.rsplit(':').next().unwrap().parse().unwrap();
+        }
+    };
+    let bob = peer();
+    bob.send_to(b"first", ("127.0.0.1", port)).unwrap();
+    // head reads one line and is gone; what comes then finds nobody, and the shell goes on
+    while shell.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it goes on for ever");
+        bob.send_to(b"more", ("127.0.0.1", port)).ok();
+        std::thread::yield_now();
+    }
+    assert!(text(&shell.wait_with_output().unwrap().stdout).ends_with("> first\nover\n"));
 }
 
 #[test]
@@ -134,6 +165,23 @@ fn a_history_that_cannot_be_opened() {
     let out = ran(&folder, &["--port", "0"], &input);
     assert_eq!((out.status.code(), heard(&bob)), (Some(0), "hello".into()));
     assert!(text(&out.stdout).contains("nothing will be saved"), "{out:?}");
+}
+
+#[test]
+fn without_ipv6_there_is_ipv4() {
+    if !has("strace") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=socket:error=EAFNOSUPPORT:when=1"]);
+    command.args([env!("CARGO_BIN_EXE_udp-chat"), "--port", "0"]).current_dir(folder.path());
+    let mut chat = Chat::of(command, folder);
+    peer().send_to(b"four", chat.v4()).unwrap();
+    chat.expect("> four");
+    chat.type_line("/status");
+    assert!(!chat.expect("listening on  ").contains('['));
+    chat.quit();
 }
 
 #[test]
