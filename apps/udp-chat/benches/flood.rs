@@ -10,7 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -155,6 +155,7 @@ fn theirs() -> Result {
         .arg(program)
         .arg(port.to_string())
         .current_dir(folder.path())
+        // its menu waits for ever
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -177,7 +178,6 @@ fn theirs() -> Result {
         }
         size = now;
     }
-    let _ = python.stdin.take().unwrap().flush();
     python.kill().unwrap();
     python.wait().unwrap();
     let history = std::fs::read_to_string(&history).unwrap();
