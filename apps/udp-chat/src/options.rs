@@ -54,7 +54,7 @@ pub struct Arguments {
     #[command(subcommand)]
     pub verb: Option<Verb>,
 
-    /// Whom to talk to from the start: IP[:PORT]
+    /// Whom to talk to from the start: IP or IP:PORT
     #[arg(long, value_name = "WHO")]
     pub to: Option<String>,
 
@@ -82,7 +82,7 @@ pub enum Verb {
 #[derive(Debug, Args)]
 #[command(after_help = SEND_EXAMPLES)]
 pub struct SendArguments {
-    /// Where to: IP[:PORT]
+    /// Where to: IP or IP:PORT
     #[arg(long = "to", value_name = "IP:PORT", id = "send-to")]
     pub to: String,
     /// How long to wait for a refusal after the last message

@@ -108,7 +108,7 @@ impl Batch {
     }
 }
 
-/// Room for [`AT_ONCE`] datagrams of any length. Only what datagrams have been written to is real memory.
+/// Room for 32 datagrams of any length. Only what datagrams have been written to is real memory.
 #[derive(Debug)]
 pub struct Room {
     bytes: Vec<u8>,

@@ -4,7 +4,7 @@
 //! this, end). There is no socket, no clock and no file in here, so each rule of the chat can be read and tested by
 //! itself; and because one thread owns it, nothing in it is locked.
 //!
-//! - [`input`](self): the menu, the recipient, the commands
+//! - input: the menu, the recipient, the commands
 //! - arrivals: what is shown and saved of what comes, and what is only counted
 //! - delivery: what is sent, and the truth about what came of it
 

@@ -62,7 +62,7 @@ pub fn write(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// As [`write`], for a record that has just come about.
+/// As [`write()`], for a record that has just come about.
 ///
 /// # Errors
 /// Writing failed.

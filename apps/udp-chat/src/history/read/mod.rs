@@ -32,7 +32,7 @@ use query::Matcher;
 pub const LINE_MAX: usize = 1 << 20;
 
 /// Gives every line that matches, in order: as it stands in the file (perhaps with raw control characters in it, see
-/// [`clean`](crate::escape::clean)), and taken apart.
+/// [`clean`]), and taken apart.
 ///
 /// # Errors
 /// Reading failed.
