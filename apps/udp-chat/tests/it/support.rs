@@ -116,6 +116,14 @@ impl Chat {
         }
     }
 
+    /// As [`Self::expect`], but it may have been said before: stdout and stderr come in no common order.
+    #[track_caller]
+    pub(crate) fn has_said(&mut self, what: &str) {
+        if !self.said.iter().any(|line| line.contains(what)) {
+            self.expect(what);
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).unwrap();
     }
