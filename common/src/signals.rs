@@ -106,17 +106,25 @@ pub fn nudge_threads() {
     }
 }
 
-/// Waits until `done`, a stop request that was not there before, or the deadline; `true` if `done`. Whoever changes
-/// what `done` looks at calls [`wake`] afterwards.
-pub fn wait_until(deadline: Option<Instant>, mut done: impl FnMut() -> bool) -> bool {
-    let already_stopping = stop_requested().is_some();
+/// What a stop request means for a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// It ends the wait, also if it came before.
+    Return,
+    /// It is known already: the wait goes on.
+    GoOn,
+}
+
+/// Waits until `done`, a stop request that matters, or the deadline; `true` if `done`. Whoever changes what `done`
+/// looks at calls [`wake`] afterwards.
+pub fn wait_until(deadline: Option<Instant>, on_stop: OnStop, mut done: impl FnMut() -> bool) -> bool {
     sys::WAITING.store(true, Ordering::SeqCst);
     let outcome = loop {
         if done() {
             break true;
         }
-        if deadline.is_some_and(|d| d <= Instant::now()) || (!already_stopping && stop_requested().is_some())
-        {
+        let stopped = on_stop == OnStop::Return && stop_requested().is_some();
+        if stopped || deadline.is_some_and(|d| d <= Instant::now()) {
             break false;
         }
         sleep_until_woken(deadline);
@@ -127,7 +135,7 @@ pub fn wait_until(deadline: Option<Instant>, mut done: impl FnMut() -> bool) -> 
 
 /// Waits for this long, or until a stop is requested.
 pub fn pause(span: Duration) {
-    wait_until(Some(Instant::now() + span), || false);
+    wait_until(Some(Instant::now() + span), OnStop::Return, || false);
 }
 
 /// Wakes [`wait_until`] if it waits: one atomic load if it does not. Safe to call from a signal handler.

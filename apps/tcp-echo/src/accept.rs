@@ -15,6 +15,7 @@ use crate::handler::Connection;
 use crate::seats::{self, Seat};
 use crate::server::Server;
 use crate::stats::Problem;
+use crate::sys::backlog;
 
 /// What to do about an error of `accept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,9 @@ impl Acceptor {
                 self.drain();
             }
             let draining = self.listener.is_none();
+            if draining && Instant::now() >= self.server.drain_deadline() {
+                self.give_up_the_last();
+            }
             if draining && self.last.is_empty() {
                 return Ok(None);
             }
@@ -133,7 +137,7 @@ impl Acceptor {
     /// again it does nothing. (The queued clients come first: a closing listener resets them.)
     pub fn drain(&mut self) {
         let Some((_, listener)) = &self.listener else { return };
-        self.last = empty_backlog(listener, self.server.options.backlog);
+        self.last = empty_backlog(listener, self.server);
         self.listener = None;
         self.server.start_draining();
         (self.nudge_handlers)();
@@ -169,16 +173,24 @@ impl Acceptor {
 }
 
 /// Everything that waits in the backlog: a listener that is closed resets its queued clients, so they are taken first.
-/// Bounded by the size of the backlog and by time, because clients may go on arriving.
-pub fn empty_backlog(listener: &TcpListener, backlog: u32) -> VecDeque<(TcpStream, SocketAddr)> {
+/// Bounded by the size of the backlog and by time, because clients may go on arriving. For whom there is no descriptor left
+/// counts as cut.
+pub fn empty_backlog(listener: &TcpListener, server: &Server) -> VecDeque<(TcpStream, SocketAddr)> {
+    let most = server.options.backlog as usize;
     let mut waiting = VecDeque::new();
     let end = Instant::now() + BACKLOG_TIME;
     if listener.set_nonblocking(true).is_ok() {
-        while waiting.len() <= backlog as usize && Instant::now() < end {
+        while waiting.len() <= most && Instant::now() < end {
             match listener.accept() {
                 Ok(connection) => waiting.push_back(connection),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted || verdict(&e) == Verdict::Gone => {}
-                Err(_) => break,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return waiting,
+                Err(e) => {
+                    let left = backlog::waiting(listener);
+                    server.counters.cut(left as usize);
+                    server.log.complain(format_args!("{left} clients that waited are not served: {e}"));
+                    break;
+                }
             }
         }
     }

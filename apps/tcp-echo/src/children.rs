@@ -1,4 +1,5 @@
-//! All children of this process at once. The kernel keeps the list of them, so the server need not.
+//! All children that serve a connection, at once. The kernel keeps the list, so the server need not; only those that
+//! it made itself are meant (see [`crate::sys::reap`]).
 
 use std::fs;
 
@@ -6,12 +7,14 @@ use common::signals::NUDGE;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{Pid, getpid};
 
-/// Tells every child that a stop was requested.
+use crate::sys::reap;
+
+/// Tells each of them that a stop was requested.
 pub(crate) fn nudge() {
     signal(NUDGE);
 }
 
-/// Kills every child that is left.
+/// Kills those that are left.
 pub(crate) fn kill_all() {
     signal(Signal::SIGKILL);
 }
@@ -21,7 +24,7 @@ fn signal(signal: Signal) {
     let mut child = SigSet::empty();
     child.add(Signal::SIGCHLD);
     let _ = child.thread_block();
-    for pid in list() {
+    for pid in list().into_iter().filter(|pid| reap::is_own(*pid)) {
         let _ = kill(pid, signal);
     }
     let _ = child.thread_unblock();

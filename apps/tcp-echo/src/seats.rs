@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use common::signals;
+use common::signals::{self, OnStop};
 
 use crate::stats::Counters;
 
@@ -36,7 +36,9 @@ impl Drop for Seat {
     }
 }
 
-/// Waits for a free seat until the deadline, or until a stop is requested: `true` if there is one.
+/// Waits for a free seat: until the deadline of a drain, or, before a drain, until a stop is requested. `true` if there
+/// is one.
 pub fn wait_for_one(counters: &Counters, seats: u32, deadline: Option<Instant>) -> bool {
-    counters.active() < seats || signals::wait_until(deadline, || counters.active() < seats)
+    let on_stop = if deadline.is_some() { OnStop::GoOn } else { OnStop::Return };
+    counters.active() < seats || signals::wait_until(deadline, on_stop, || counters.active() < seats)
 }

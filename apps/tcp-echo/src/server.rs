@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::signals;
+use common::signals::{self, OnStop};
 
 use crate::buffers::Buffers;
 use crate::log::Log;
@@ -69,7 +69,7 @@ impl Server {
     /// Waits until every connection has ended, or for the drain time-out; what is left then is counted as cut.
     pub fn wait_until_drained(&self) {
         let deadline = self.drain_deadline();
-        if !signals::wait_until(Some(deadline), || self.counters.active() == 0) {
+        if !signals::wait_until(Some(deadline), OnStop::GoOn, || self.counters.active() == 0) {
             self.counters.cut(self.counters.active() as usize);
         }
     }

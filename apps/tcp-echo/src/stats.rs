@@ -15,6 +15,7 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde::Serialize;
 
+use crate::sys::reap::Roll;
 use crate::sys::shared::{self, SharedCounters};
 
 /// The most workers that a pool may have: each has its own counter.
@@ -72,6 +73,8 @@ pub struct Counters {
     pub draining: AtomicBool,
     /// Log lines thrown away because nobody read them.
     pub log_lines_dropped: AtomicU64,
+    /// The processes that hold a seat.
+    pub(crate) own_children: Roll,
 }
 
 impl Counters {

@@ -50,7 +50,10 @@ pub(crate) fn install(role: Role) -> io::Result<()> {
         // SAFETY: the handlers make only async-signal-safe calls and preserve errno.
         unsafe { sigaction(signal, action) }?;
     }
-    Ok(())
+    // whoever started us may have blocked them
+    let mut ours = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, crate::signals::NUDGE].into_iter().for_each(|signal| ours.add(signal));
+    Ok(ours.thread_unblock()?)
 }
 
 /// Makes one more signal a stop signal.

@@ -20,12 +20,13 @@
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::signals;
+use common::signals::{self, OnStop};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
@@ -86,7 +87,7 @@ fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn)
     server.wait_until_drained();
     children::kill_all();
     // their share of the CPU counts only once they have been waited for
-    signals::wait_until(Some(Instant::now() + REAP_TIME), || server.counters.active() == 0);
+    signals::wait_until(Some(Instant::now() + REAP_TIME), OnStop::GoOn, || server.counters.active() == 0);
     Ok(())
 }
 
@@ -99,13 +100,14 @@ fn fork_for(
 ) -> io::Result<()> {
     let Connection { stream, peer, seat } = connection;
     let parent = getpid();
-    fork::fork(|| {
+    let child = || {
         if !dies_with(parent) {
             return 0;
         }
         acceptor.close();
         if handler::serve(&stream, peer, server, buffer) { 0 } else { PANICKED }
-    })?;
+    };
+    reap::made(|| fork::fork(child))?;
     seat.goes_to_child();
     Ok(())
 }
@@ -131,7 +133,10 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
         command.arg("--faults");
     }
     command.args(vec!["-v"; options.verbosity.into()]);
-    command.stdin(OwnedFd::from(stream)).spawn()?;
+    // Until it has its own handlers, a signal to the whole group (Ctrl-C) would kill it with its connection. In a group of its
+    // own it is reached by our nudge alone; it dies with its parent all the same.
+    command.process_group(0).stdin(OwnedFd::from(stream));
+    reap::made(|| Ok(Pid::from_raw(command.spawn()?.id().try_into().unwrap_or(i32::MAX))))?;
     seat.goes_to_child();
     Ok(())
 }

@@ -4,6 +4,7 @@
     reason = "fork, signal handlers, shared memory and raw descriptors have no safe interface"
 )]
 
+pub(crate) mod backlog;
 pub(crate) mod descriptor;
 pub(crate) mod early;
 pub(crate) mod exit;

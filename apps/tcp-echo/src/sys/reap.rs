@@ -1,21 +1,66 @@
 //! Children are reaped in the signal handler: at once, whatever the parent is doing, and without a system call
 //! while none has died.
+//!
+//! Not every child is ours. A shell may have started jobs before it became this program, and the first process of a
+//! container inherits every orphan. They are reaped, too, and nothing else: only a child in the [`Roll`] gives back a
+//! seat. A child may die before its parent has heard of its number; for that moment the handler keeps what it does not
+//! know, and [`made`] looks there.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::c_int;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use crate::handler::PANICKED;
 use crate::stats::{Counters, Problem};
 
-static COUNTERS: OnceLock<&'static Counters> = OnceLock::new();
+/// Linux gives no higher number (`PID_MAX_LIMIT`).
+const PIDS: usize = 1 << 22;
+/// So many children that are not known yet are kept while one is being made.
+const EARLY_MAX: usize = 256;
 
-/// From now on, every child that ends gives back its seat; one that did not end with exit code 0 is counted.
+static COUNTERS: OnceLock<&'static Counters> = OnceLock::new();
+/// A child is being made: one that the roll does not have may be that one.
+static MAKING: AtomicBool = AtomicBool::new(false);
+static EARLY: [(AtomicI32, AtomicI32); EARLY_MAX] =
+    [const { (AtomicI32::new(0), AtomicI32::new(0)) }; EARLY_MAX];
+static EARLY_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Which process numbers are our children's: a bit each. It stands in shared memory, because a page that is not private
+/// costs nothing at a fork.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Roll([AtomicU64; PIDS / 64]);
+
+impl Roll {
+    fn place(&self, pid: i32) -> Option<(&AtomicU64, u64)> {
+        let pid = usize::try_from(pid).ok()?;
+        Some((self.0.get(pid / 64)?, 1 << (pid % 64)))
+    }
+
+    fn add(&self, pid: i32) {
+        if let Some((word, bit)) = self.place(pid) {
+            word.fetch_or(bit, Ordering::SeqCst);
+        }
+    }
+
+    fn holds(&self, pid: i32) -> bool {
+        self.place(pid).is_some_and(|(word, bit)| word.load(Ordering::SeqCst) & bit != 0)
+    }
+
+    /// `true` if it was there.
+    fn remove(&self, pid: i32) -> bool {
+        self.place(pid).is_some_and(|(word, bit)| word.fetch_and(!bit, Ordering::SeqCst) & bit != 0)
+    }
+}
+
+/// From now on, every child that [`made`] has made gives back its seat when it ends; one that did not end with exit
+/// code 0 is counted.
 ///
 /// # Errors
 /// The kernel refused the handler.
@@ -26,24 +71,77 @@ pub(crate) fn install(counters: &'static Counters) -> io::Result<()> {
     let action = SigAction::new(SigHandler::Handler(on_child), flags, SigSet::empty());
     // SAFETY: the handler calls waitpid and touches atomics only, and preserves errno.
     unsafe { sigaction(Signal::SIGCHLD, &action) }?;
-    Ok(())
+    // whoever started us may have blocked it
+    let mut child = SigSet::empty();
+    child.add(Signal::SIGCHLD);
+    Ok(child.thread_unblock()?)
+}
+
+/// Makes a child and enters it into the roll.
+///
+/// # Errors
+/// As `make`.
+pub(crate) fn made(make: impl FnOnce() -> io::Result<Pid>) -> io::Result<()> {
+    MAKING.store(true, Ordering::SeqCst);
+    let child = make();
+    if let (Ok(child), Some(counters)) = (&child, COUNTERS.get()) {
+        counters.own_children.add(child.as_raw());
+        MAKING.store(false, Ordering::SeqCst);
+        // was it quicker than we?
+        for (pid, status) in &EARLY[..EARLY_COUNT.load(Ordering::SeqCst).min(EARLY_MAX)] {
+            if pid.load(Ordering::SeqCst) == child.as_raw() && counters.own_children.remove(child.as_raw()) {
+                settle(counters, status.load(Ordering::SeqCst));
+            }
+        }
+    }
+    MAKING.store(false, Ordering::SeqCst);
+    if EARLY_COUNT.load(Ordering::SeqCst) > 0 {
+        EARLY_COUNT.store(0, Ordering::SeqCst);
+    }
+    child.map(drop)
+}
+
+/// Whether this is a child that [`made`] has made.
+pub(crate) fn is_own(pid: Pid) -> bool {
+    COUNTERS.get().is_some_and(|counters| counters.own_children.holds(pid.as_raw()))
 }
 
 extern "C" fn on_child(_: c_int) {
     let errno = Errno::last_raw();
     // several deaths may come as one signal
-    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-        let Some(counters) = COUNTERS.get() else { break };
-        match status {
-            WaitStatus::Exited(_, 0) => {}
-            // the child counted its panic itself
-            WaitStatus::Exited(_, PANICKED) => {}
-            // we killed it ourselves, because the drain time-out had passed
-            WaitStatus::Signaled(_, Signal::SIGKILL, _) if counters.draining.load(Ordering::SeqCst) => {}
-            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => counters.problem(Problem::Crash),
-            _ => break,
+    while let Some((pid, status)) = reap_one() {
+        let Some(counters) = COUNTERS.get() else { continue };
+        if counters.own_children.remove(pid) {
+            settle(counters, status);
+        } else if MAKING.load(Ordering::SeqCst) {
+            // this handler interrupts the thread that makes children, so nobody else is at it
+            let place = EARLY_COUNT.fetch_add(1, Ordering::SeqCst) % EARLY_MAX;
+            EARLY[place].0.store(pid, Ordering::SeqCst);
+            EARLY[place].1.store(status, Ordering::SeqCst);
         }
-        counters.left();
     }
     Errno::set_raw(errno);
+}
+
+/// (`nix` gives an error for a death by a real-time signal, whose number it does not know.)
+fn reap_one() -> Option<(i32, c_int)> {
+    let status = Cell::new(0);
+    // SAFETY: waitpid writes one integer to the place that it is given, and is async-signal-safe.
+    let pid = unsafe { libc::waitpid(-1, status.as_ptr(), libc::WNOHANG) };
+    (pid > 0).then(|| (pid, status.get()))
+}
+
+/// One of our children has ended.
+fn settle(counters: &Counters, status: c_int) {
+    let fine = if libc::WIFEXITED(status) {
+        // one that panicked has counted that itself
+        matches!(libc::WEXITSTATUS(status), 0 | PANICKED)
+    } else {
+        // we killed it ourselves, because the drain time-out had passed
+        libc::WTERMSIG(status) == libc::SIGKILL && counters.draining.load(Ordering::SeqCst)
+    };
+    if !fine {
+        counters.problem(Problem::Crash);
+    }
+    counters.left();
 }

@@ -27,3 +27,4 @@ mod pool;
 mod rude;
 mod second_signal;
 mod statistics;
+mod strangers;

@@ -65,17 +65,17 @@ fn put(
         return;
     }
     loop {
-        queue.wait_for_room(FULL_CHECK);
-        match queue.put(waiting) {
-            Ok(()) => return,
-            Err(connection) => waiting = connection,
-        }
         if signals::stop_requested().is_some() {
             acceptor.drain();
             if Instant::now() >= server.drain_deadline() {
                 server.counters.cut(1);
                 return;
             }
+        }
+        queue.wait_for_room(FULL_CHECK);
+        match queue.put(waiting) {
+            Ok(()) => return,
+            Err(connection) => waiting = connection,
         }
     }
 }

@@ -59,8 +59,8 @@ impl Channel {
         }
     }
 
-    /// Waits for a connection; `None` when the parent has closed the channel.
-    pub(super) fn receive(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    /// Waits for a connection; `None` when the parent has closed the channel, or when `give_up` says so after a signal.
+    pub(super) fn receive(&self, give_up: impl Fn() -> bool) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let mut address = [0; ADDRESS_MAX];
         let mut room = cmsg_space!([i32; 1]);
         let mut text = [IoSliceMut::new(&mut address)];
@@ -75,6 +75,7 @@ impl Channel {
                     });
                     break (message.bytes, stream);
                 }
+                Err(Errno::EINTR) if give_up() => return Ok(None),
                 Err(Errno::EINTR) => {}
                 Err(e) => return Err(e.into()),
             }

@@ -6,13 +6,14 @@ use std::net::TcpListener;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use common::signals;
 use nix::errno::Errno;
-use nix::sys::wait::waitpid;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::channel::{Channel, Word};
 use super::worker;
-use crate::children;
 use crate::handler::Connection;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -182,23 +183,45 @@ impl Crew {
         self.places.iter().filter(|place| place.worker.is_none()).map(|place| place.refill).min()
     }
 
+    /// Tells all workers that a stop was requested.
+    pub(super) fn nudge(&self) {
+        self.signal(signals::NUDGE);
+    }
+
+    /// A worker that is dead has not been waited for yet, so its number is still its own.
+    fn signal(&self, signal: Signal) {
+        for worker in self.places.iter().filter_map(|place| place.worker.as_ref()) {
+            let _ = kill(worker.pid, signal);
+        }
+    }
+
     /// Ends all workers and waits for them. Those that are free hold nothing; the others have had their time.
     pub(super) fn dismiss(self) {
-        children::kill_all();
-        self.places.into_iter().filter_map(|place| place.worker).for_each(|worker| reap(worker.pid));
+        self.signal(Signal::SIGKILL);
+        for worker in self.places.into_iter().filter_map(|place| place.worker) {
+            reap(worker.pid);
+        }
     }
 }
 
-/// Waits for a worker that is dead or has been killed: it has not far to go.
-fn reap(pid: Pid) {
-    while waitpid(pid, None) == Err(Errno::EINTR) {}
+/// Waits for a worker that is dead or has been killed: it has not far to go. `true` if it left of its own accord.
+fn reap(pid: Pid) -> bool {
+    loop {
+        match waitpid(pid, None) {
+            Err(Errno::EINTR) => {}
+            // (death by a real-time signal is an error to `nix`)
+            status => return matches!(status, Ok(WaitStatus::Exited(_, 0))),
+        }
+    }
 }
 
 /// A worker died: its place will be filled at once the first time, later after a growing wait.
 fn bury(place: &mut Place, server: &Server, queue: &mut VecDeque<Connection>) {
     let Some(worker) = place.worker.take() else { return };
-    reap(worker.pid);
-    server.counters.problem(Problem::Crash);
+    let retired = reap(worker.pid);
+    if !retired {
+        server.counters.problem(Problem::Crash);
+    }
     if let Job::Handed(connection) = worker.job {
         queue.push_front(connection);
     }
@@ -209,5 +232,9 @@ fn bury(place: &mut Place, server: &Server, queue: &mut VecDeque<Connection>) {
     };
     place.deaths += 1;
     place.refill = Instant::now() + wait;
-    server.log.complain(format_args!("worker process {} died: replaced in {wait:?}", worker.pid));
+    server.log.complain(format_args!(
+        "worker process {} {}: replaced in {wait:?}",
+        worker.pid,
+        if retired { "left" } else { "died" }
+    ));
 }

@@ -20,7 +20,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{OnFull, Settings};
 use crate::accept::{self, BackOff};
-use crate::children;
 use crate::handler::Connection;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -155,12 +154,12 @@ impl Parent {
     /// A stop was requested: takes what waits in the backlog, closes the listener, nudges the workers.
     fn drain(&mut self) {
         let Some(listener) = self.listener.take() else { return };
-        for (stream, peer) in accept::empty_backlog(&listener, self.server.options.backlog) {
+        for (stream, peer) in accept::empty_backlog(&listener, self.server) {
             self.queue.push_back(Connection { stream, peer, seat: Seat::take(self.server.counters) });
         }
         drop(listener);
         self.server.start_draining();
-        children::nudge();
+        self.crew.nudge();
     }
 
     /// Draining, and nothing is left or the time is over.

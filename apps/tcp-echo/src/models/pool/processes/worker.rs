@@ -1,11 +1,19 @@
 //! A worker process: takes one connection after the other out of its channel and serves it to its end.
 
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::signals;
 use nix::unistd::Pid;
 
 use super::channel::{Channel, Word};
 use crate::handler;
 use crate::models::process::dies_with;
 use crate::server::Server;
+
+/// After a stop signal the parent begins to drain within this time, if it got one too.
+const PARENT_TIME: Duration = Duration::from_millis(200);
 
 /// The worker's life; gives its exit code. It ends when the parent closes the channel.
 pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'static Server) -> i32 {
@@ -14,7 +22,10 @@ pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'stat
     }
     let Some(mut buffer) = server.buffers.take() else { return 1 };
     loop {
-        let (stream, peer) = match channel.receive() {
+        if told_to_stop_alone(server) {
+            return 0;
+        }
+        let (stream, peer) = match channel.receive(|| told_to_stop_alone(server)) {
             Ok(Some(connection)) => connection,
             Ok(None) => return 0,
             // no descriptor came, because this process has no room for one: the parent still has its copy
@@ -30,4 +41,18 @@ pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'stat
             return 1;
         }
     }
+}
+
+/// Somebody stopped this worker and not the server. It would hurry all its later clients as if the server drained, so it
+/// leaves, and is replaced. (Ctrl-C reaches parent and worker at once: so the parent is given a moment to say so.)
+fn told_to_stop_alone(server: &Server) -> bool {
+    let draining = || server.counters.draining.load(Ordering::SeqCst);
+    if signals::stop_requested().is_none() || draining() {
+        return false;
+    }
+    let end = Instant::now() + PARENT_TIME;
+    while !draining() && Instant::now() < end {
+        thread::sleep(PARENT_TIME / 20);
+    }
+    !draining()
 }
