@@ -110,15 +110,11 @@ impl Batch {
 
 /// Room for 32 datagrams of any length. Only what datagrams have been written to is real memory.
 #[derive(Debug)]
-pub struct Room {
-    bytes: Vec<u8>,
-    headers: MultiHeaders<SockaddrStorage>,
-}
+pub struct Room(Vec<u8>);
 
 impl Default for Room {
     fn default() -> Self {
-        let headers = MultiHeaders::preallocate(AT_ONCE, Some(nix::cmsg_space!(u32)));
-        Self { bytes: vec![0; AT_ONCE * DATAGRAM_MAX], headers }
+        Self(vec![0; AT_ONCE * DATAGRAM_MAX])
     }
 }
 
@@ -130,9 +126,11 @@ impl Default for Room {
 pub fn receive(socket: &UdpSocket, room: &mut Room) -> io::Result<Batch> {
     let mut batch = Batch::default();
     let mut found: [(Option<SocketAddr>, usize); AT_ONCE] = [(None, 0); AT_ONCE];
-    let mut places: Vec<_> =
-        room.bytes.chunks_mut(DATAGRAM_MAX).map(|place| [IoSliceMut::new(place)]).collect();
-    match recvmmsg(socket.as_raw_fd(), &mut room.headers, places.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
+    let mut places: Vec<_> = room.0.chunks_mut(DATAGRAM_MAX).map(|place| [IoSliceMut::new(place)]).collect();
+    // New ones each time: the kernel takes the room for control data away from those that came without any, and what it has
+    // dropped would not be heard of any more.
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(AT_ONCE, Some(nix::cmsg_space!(u32)));
+    match recvmmsg(socket.as_raw_fd(), &mut headers, places.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
         Ok(messages) => {
             for (message, found) in messages.zip(&mut found) {
                 if let Ok(mut controls) = message.cmsgs()
@@ -149,7 +147,7 @@ pub fn receive(socket: &UdpSocket, room: &mut Room) -> io::Result<Batch> {
         Err(e) if is_refusal(e) => {}
         Err(e) => return Err(e.into()),
     }
-    for (place, (from, length)) in room.bytes.chunks(DATAGRAM_MAX).zip(found) {
+    for (place, (from, length)) in room.0.chunks(DATAGRAM_MAX).zip(found) {
         let Some(from) = from else { continue };
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&place[..length]);

@@ -82,11 +82,12 @@ pub struct Finished {
     pub error: Option<String>,
 }
 
-/// Opens the file and starts the saver. `tell` gets lines for the user, from the saver's thread.
+/// Opens the file and starts the saver. `tell` gets lines for the user, from the saver's thread; if it says `false`, the
+/// line is told again later.
 ///
 /// # Errors
 /// The file cannot be opened, or there is no thread to be had.
-pub fn start(settings: &Settings, tell: impl Fn(String) + Send + 'static) -> io::Result<History> {
+pub fn start(settings: &Settings, tell: impl Fn(&str) -> bool + Send + 'static) -> io::Result<History> {
     let file = HistoryFile::open(&settings.path)?;
     let (queue, taker) = fifo::bounded(settings.capacity);
     let shared = Arc::new(Shared::default());

@@ -11,6 +11,7 @@
 //! **When a sync fails**, the kernel may have dropped what it could not write, and a second sync would succeed all the
 //! same. So nothing is tried again: it is told and noted in the file, which is opened anew.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,6 +34,11 @@ const UNSYNCED: usize = 4 * 1024 * 1024;
 /// The first pause after a write that failed; each is twice the one before.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// So many lines wait until somebody takes them; what is said then is out of date anyway.
+const UNSAID_MAX: usize = 16;
+/// The pause before a line is said again that nobody took.
+const SAY_AGAIN: Duration = Duration::from_millis(200);
 
 /// What goes through the FIFO.
 #[derive(Debug)]
@@ -72,7 +78,9 @@ pub(super) struct Saver {
     sync: Sync,
     capacity: usize,
     shared: Arc<Shared>,
-    tell: Box<dyn Fn(String) + Send>,
+    tell: Box<dyn Fn(&str) -> bool + Send>,
+    /// What the user has not been told yet: nobody took it.
+    unsaid: VecDeque<String>,
     /// Who waits for what is in the batch.
     flushes: Vec<Sender<()>>,
     /// When the oldest of what is not yet synced was written.
@@ -94,7 +102,7 @@ impl Saver {
         file: HistoryFile,
         queue: Receiver<Entry>,
         shared: Arc<Shared>,
-        tell: impl Fn(String) + Send + 'static,
+        tell: impl Fn(&str) -> bool + Send + 'static,
     ) -> Self {
         Self {
             queue,
@@ -104,6 +112,7 @@ impl Saver {
             capacity: settings.capacity,
             shared,
             tell: Box::new(tell),
+            unsaid: VecDeque::new(),
             flushes: Vec::new(),
             unsynced: None,
             unsynced_bytes: 0,
@@ -124,6 +133,7 @@ impl Saver {
             self.put_down();
             self.sync_if_due();
             self.answer();
+            self.speak();
         }
         self.begin_batch();
         self.put_down();
@@ -138,7 +148,9 @@ impl Saver {
     /// Waits for an entry if there is nothing to write, then takes what else is there.
     fn gather(&mut self) {
         if self.batch.is_empty() {
-            match self.queue.next_before(self.sync_deadline()) {
+            let say = (!self.unsaid.is_empty()).then(|| Instant::now() + SAY_AGAIN);
+            let until = [self.sync_deadline(), say].into_iter().flatten().min();
+            match self.queue.next_before(until) {
                 Next::Item(entry) => {
                     self.begin_batch();
                     self.take(entry);
@@ -194,6 +206,7 @@ impl Saver {
                 continue;
             };
             self.fails(&error);
+            self.speak();
             if self.shared.ending.load(Ordering::Acquire) {
                 return self.give_up();
             }
@@ -208,16 +221,14 @@ impl Saver {
         if self.failing.is_none() {
             let path = self.file.path().display();
             let most = self.capacity;
-            (self.tell)(format!(
-                "history: cannot write {path}: {why}: messages wait in memory, {most} at most"
-            ));
+            self.say(format!("history: cannot write {path}: {why}: messages wait in memory, {most} at most"));
         }
         self.failing = Some(why);
     }
 
     fn works_again(&mut self) {
         if self.failing.take().is_some() {
-            (self.tell)(format!("history: {} can be written again", self.file.path().display()));
+            self.say(format!("history: {} can be written again", self.file.path().display()));
         }
     }
 
@@ -229,9 +240,24 @@ impl Saver {
         self.flushes.clear();
     }
 
-    /// Pauses; the end of the program ends the pause.
+    /// Tells the user, now or when somebody listens.
+    fn say(&mut self, line: String) {
+        if self.unsaid.len() < UNSAID_MAX {
+            self.unsaid.push_back(line);
+        }
+        self.speak();
+    }
+
+    fn speak(&mut self) {
+        while self.unsaid.front().is_some_and(|line| (self.tell)(line)) {
+            self.unsaid.pop_front();
+        }
+    }
+
+    /// Pauses; the end of the program ends the pause, and so does the time to sync what was written before.
     fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
+        let until = self.sync_deadline().map_or(until, |sync| until.min(sync));
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || self.shared.ending.load(Ordering::Acquire) {
@@ -283,7 +309,7 @@ impl Saver {
     fn not_synced(&mut self, why: &str) {
         let path = self.file.path().display();
         let told = format!("cannot sync {path}: {why}: what was written last may not be on the disk");
-        (self.tell)(format!("history: {told}"));
+        self.say(format!("history: {told}"));
         self.sync_error = Some(told);
         // behind what is still to be written, if the disk is also full
         if self.batch.is_empty() {

@@ -312,6 +312,9 @@ impl Conductor {
                 ),
                 code: FAILED,
             }),
+            Some(finished) if finished.error.is_some() => {
+                Err(Failure::failed(format!("history: {}", finished.error.unwrap_or_default())))
+            }
             _ => Ok(self.code.unwrap_or_default()),
         }
     }

@@ -152,12 +152,11 @@ impl Screen {
         self.not_shown += 1;
     }
 
-    /// For a thread that has something to say once in a while, and must not wait for the terminal.
-    pub(super) fn teller(&self) -> impl Fn(String) + Send + 'static + use<> {
+    /// For a thread that has something to say once in a while, and must not wait for the terminal: `false` if there was no
+    /// room for it.
+    pub(super) fn teller(&self) -> impl Fn(&str) -> bool + Send + 'static + use<> {
         let items = self.items.clone();
-        move |text| {
-            let _ = items.offer(Item::Shown(Shown::Line(text)));
-        }
+        move |text| items.offer(Item::Shown(Shown::Line(text.to_owned()))).is_ok()
     }
 
     /// For a thread that shows many lines: it waits for room.

@@ -258,7 +258,6 @@ fn a_full_queue_does_not_stop_the_receiver() {
 }
 
 #[test]
-#[ignore = "known: while a write fails, a sync waits for the end of the pause"]
 fn a_disk_that_begins_to_fail_does_not_put_off_the_sync() {
     if !has("strace") {
         return;
@@ -284,7 +283,6 @@ impl Drop for Gone {
 }
 
 #[test]
-#[ignore = "known: a warning for which the queue of lines has no room is lost"]
 fn a_warning_is_told_also_when_nobody_reads_the_messages() {
     if !has("strace") {
         return;
