@@ -143,8 +143,10 @@ fn a_sync_that_fails_is_told_once_and_noted() {
     chat.has_said("history: cannot sync ");
     say(&bob, &mut chat, 1..50);
     chat.signal(Signal::SIGTERM);
-    let (_, said) = chat.ended();
-    assert_eq!(count(&said, "history: cannot sync "), 1, "{said:#?}");
+    let (status, said) = chat.ended();
+    let told = said.iter().filter(|line| line.starts_with("history: cannot sync ")).count();
+    assert_eq!((status.code(), told), (Some(1), 1), "{said:#?}");
+    assert!(said.iter().any(|line| line.starts_with("error: history: ")), "{said:#?}");
     let history = chat.history();
     let is_note = |line: &&str| line.contains(" # not synced: ");
     assert_eq!(history.lines().filter(is_note).count(), 1, "{history}");
