@@ -100,14 +100,15 @@ fn fork_for(
 ) -> io::Result<()> {
     let Connection { stream, peer, seat } = connection;
     let parent = getpid();
-    let child = || {
-        if !dies_with(parent) {
-            return 0;
-        }
-        acceptor.close();
-        if handler::serve(&stream, peer, server, buffer) { 0 } else { PANICKED }
-    };
-    reap::made(|| fork::fork(child))?;
+    reap::made(|| {
+        fork::fork(|| {
+            if !dies_with(parent) {
+                return 0;
+            }
+            acceptor.close();
+            if handler::serve(&stream, peer, server, buffer) { 0 } else { PANICKED }
+        })
+    })?;
     seat.goes_to_child();
     Ok(())
 }

@@ -25,22 +25,24 @@ const PIDS: usize = 1 << 22;
 const EARLY_MAX: usize = 256;
 
 static COUNTERS: OnceLock<&'static Counters> = OnceLock::new();
-/// A child is being made: one that the roll does not have may be that one.
-static MAKING: AtomicBool = AtomicBool::new(false);
 static EARLY: [(AtomicI32, AtomicI32); EARLY_MAX] =
     [const { (AtomicI32::new(0), AtomicI32::new(0)) }; EARLY_MAX];
 static EARLY_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Which process numbers are our children's: a bit each. It stands in shared memory, because a page that is not private
-/// costs nothing at a fork.
+/// Which process numbers are our children's: a bit each. It stands in shared memory: a private page that the parent
+/// writes to after a fork would have to be copied each time.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Roll([AtomicU64; PIDS / 64]);
+pub(crate) struct Roll {
+    own: [AtomicU64; PIDS / 64],
+    /// A child is being made: one that is not here may be that one.
+    making: AtomicBool,
+}
 
 impl Roll {
     fn place(&self, pid: i32) -> Option<(&AtomicU64, u64)> {
         let pid = usize::try_from(pid).ok()?;
-        Some((self.0.get(pid / 64)?, 1 << (pid % 64)))
+        Some((self.own.get(pid / 64)?, 1 << (pid % 64)))
     }
 
     fn add(&self, pid: i32) {
@@ -81,20 +83,24 @@ pub(crate) fn install(counters: &'static Counters) -> io::Result<()> {
 ///
 /// # Errors
 /// As `make`.
+#[inline(always)] // see `fork`
 pub(crate) fn made(make: impl FnOnce() -> io::Result<Pid>) -> io::Result<()> {
-    MAKING.store(true, Ordering::SeqCst);
+    let Some(counters) = COUNTERS.get() else { return make().map(drop) };
+    let roll = &counters.own_children;
+    roll.making.store(true, Ordering::SeqCst);
     let child = make();
-    if let (Ok(child), Some(counters)) = (&child, COUNTERS.get()) {
-        counters.own_children.add(child.as_raw());
-        MAKING.store(false, Ordering::SeqCst);
-        // was it quicker than we?
-        for (pid, status) in &EARLY[..EARLY_COUNT.load(Ordering::SeqCst).min(EARLY_MAX)] {
-            if pid.load(Ordering::SeqCst) == child.as_raw() && counters.own_children.remove(child.as_raw()) {
-                settle(counters, status.load(Ordering::SeqCst));
-            }
+    if let Ok(child) = &child {
+        roll.add(child.as_raw());
+    }
+    roll.making.store(false, Ordering::SeqCst);
+    // was it quicker than we?
+    for (pid, status) in &EARLY[..EARLY_COUNT.load(Ordering::SeqCst).min(EARLY_MAX)] {
+        if child.as_ref().is_ok_and(|child| pid.load(Ordering::SeqCst) == child.as_raw())
+            && roll.remove(pid.load(Ordering::SeqCst))
+        {
+            settle(counters, status.load(Ordering::SeqCst));
         }
     }
-    MAKING.store(false, Ordering::SeqCst);
     if EARLY_COUNT.load(Ordering::SeqCst) > 0 {
         EARLY_COUNT.store(0, Ordering::SeqCst);
     }
@@ -113,7 +119,7 @@ extern "C" fn on_child(_: c_int) {
         let Some(counters) = COUNTERS.get() else { continue };
         if counters.own_children.remove(pid) {
             settle(counters, status);
-        } else if MAKING.load(Ordering::SeqCst) {
+        } else if counters.own_children.making.load(Ordering::SeqCst) {
             // this handler interrupts the thread that makes children, so nobody else is at it
             let place = EARLY_COUNT.fetch_add(1, Ordering::SeqCst) % EARLY_MAX;
             EARLY[place].0.store(pid, Ordering::SeqCst);
