@@ -28,11 +28,18 @@ pub fn listen(address: SocketAddr, backlog: u32, inherited: Inherited) -> io::Re
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_read_timeout(inherited.read_timeout)?;
-    socket.set_write_timeout(inherited.write_timeout)?;
+    // a byte that is marked urgent is a byte of the stream like all others
+    socket.set_out_of_band_inline(true)?;
+    socket.set_read_timeout(inherited.read_timeout.map(at_least_a_microsecond))?;
+    socket.set_write_timeout(inherited.write_timeout.map(at_least_a_microsecond))?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// The kernel counts in microseconds, and takes 0 for "for ever".
+fn at_least_a_microsecond(limit: Duration) -> Duration {
+    limit.max(Duration::from_micros(1))
 }
 
 /// A TCP socket whose connect is under way: `WouldBlock` is no error here, the socket becomes writable when
@@ -72,6 +79,15 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
+    fn no_limit_is_so_short_that_it_means_for_ever() {
+        let inherited = Inherited { read_timeout: Some(Duration::from_nanos(1)), write_timeout: None };
+        let listener = listen("127.0.0.1:0".parse().unwrap(), 16, inherited).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        assert!(served.read_timeout().unwrap().is_some());
+    }
+
+    #[test]
     fn a_connection_inherits_what_its_listener_was_given() {
         let inherited = Inherited {
             read_timeout: Some(Duration::from_millis(1500)),
@@ -81,6 +97,7 @@ mod tests {
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
         assert!(served.nodelay().unwrap());
+        assert!(socket2::SockRef::from(&served).out_of_band_inline().unwrap());
         // the kernel keeps both in its own ticks of 4 ms and rounds up
         let near = |t: Option<Duration>, want: u64| t.unwrap().as_millis().abs_diff(want.into()) <= 10;
         assert!(near(served.read_timeout().unwrap(), 1500), "{:?}", served.read_timeout());

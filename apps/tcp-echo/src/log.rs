@@ -1,20 +1,22 @@
 //! Log lines on stderr that never hold up service.
 //!
 //! A reader that stands still (a stopped pager, a full pipe) must not stop the server, so lines go to stderr by a
-//! descriptor of our own that does not block: a line that does not fit is thrown away and counted. One `write` a line,
-//! short enough that a pipe takes it whole. No thread, no lock: it works the same in a forked child. Lines hold
+//! descriptor of our own that does not block (or, where there can be none, only when there is room): a line that does not
+//! fit is thrown away and counted. One `write` a line, short enough that a pipe takes it whole. No thread, no lock: it works the same in a forked child. Lines hold
 //! addresses, sizes and reasons, never bytes that a peer sent.
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::clock;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
 
 use crate::stats::Counters;
 
@@ -26,7 +28,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Where log lines go, and how many of them.
 #[derive(Debug)]
 pub struct Log {
-    stderr: Option<File>,
+    stderr: Option<Stderr>,
     verbosity: u8,
     counters: &'static Counters,
     last_complaint: Mutex<Option<Instant>>,
@@ -90,22 +92,53 @@ impl Log {
             line.truncate(line.floor_char_boundary(LINE_MAX - 1));
             line.push('\n');
         }
-        let written = self.stderr.as_ref().map(|mut stderr| stderr.write(line.as_bytes()));
-        if !matches!(written, Some(Ok(_))) {
+        if !self.stderr.as_ref().is_some_and(|stderr| stderr.takes(line.as_bytes())) {
             self.counters.log_lines_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// stderr by a descriptor of our own. O_NONBLOCK belongs to the open file, not to the descriptor: setting it on the
-/// inherited one would set it for the shell, too. A regular file never blocks for long, and a second opening of it
-/// would have its own position: there the descriptor is only copied.
-fn own_stderr() -> Option<File> {
+/// What stderr is, and so how it is written to without waiting.
+#[derive(Debug)]
+enum Stderr {
+    /// A file, which never blocks for long; or a pipe or terminal, opened anew by us so as not to block. (O_NONBLOCK
+    /// belongs to the open file, not to the descriptor: setting it on the inherited one would set it for the shell, too.)
+    Own(File),
+    /// A socket: it cannot be opened anew, but it can be told not to wait at each call. (A service's journal is one.)
+    Socket(File),
+    /// A pipe or terminal that may not be opened again: another user's.
+    Shared(File),
+}
+
+impl Stderr {
+    /// Writes the line if there is room for it now.
+    fn takes(&self, line: &[u8]) -> bool {
+        match self {
+            Self::Own(file) => (&mut &*file).write(line).is_ok(),
+            Self::Socket(socket) => {
+                send(socket.as_raw_fd(), line, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL).is_ok()
+            }
+            Self::Shared(pipe) => {
+                // a pipe that is ready takes PIPE_BUF bytes, and no line is longer
+                let mut room = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+                poll(&mut room, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+                    && (&mut &*pipe).write(line).is_ok()
+            }
+        }
+    }
+}
+
+/// A second opening of a regular file would have its own position: there the descriptor is only copied.
+fn own_stderr() -> Option<Stderr> {
     let copy = File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?);
     let kind = copy.metadata().ok()?.file_type();
+    if kind.is_socket() {
+        return Some(Stderr::Socket(copy));
+    }
     if !kind.is_fifo() && !kind.is_char_device() {
-        return Some(copy);
+        return Some(Stderr::Own(copy));
     }
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
-    OpenOptions::new().append(true).custom_flags(flags).open("/proc/self/fd/2").ok().or(Some(copy))
+    let own = OpenOptions::new().append(true).custom_flags(flags).open("/proc/self/fd/2");
+    Some(own.map_or(Stderr::Shared(copy), Stderr::Own))
 }

@@ -29,8 +29,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(inherited) = &arguments.serve_stdin {
         return process::serve_stdin(inherited, options).map(ExitCode::from).map_err(Failure::failed);
     }
-    let statistics = ending::open_statistics(&options)?;
     let listener = listener::open(&options)?;
+    // only now: a server that cannot start leaves the statistics of the one that runs alone
+    let statistics = ending::open_statistics(&options)?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     signals::install().map_err(Failure::failed)?;
     let buffers = model.buffers(options.max_connections);
@@ -39,9 +40,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(Failure::failed)?;
     server.log.tell_panics();
 
-    Ready { address, about: format!("mode {}", model.name()), pid: id() }
-        .announce(io::stdout())
-        .map_err(Failure::failed)?;
+    Ready { address, about: format!("mode {}", model.name()), pid: id() }.announce(io::stdout()).map_err(
+        |e| {
+            Failure::failed(format!(
+                "cannot print the ready line on stdout: {e}; >/dev/null if nobody reads it"
+            ))
+        },
+    )?;
     model.serve(listener, server).map_err(Failure::failed)?;
     ending::report(&model, server, statistics)
 }

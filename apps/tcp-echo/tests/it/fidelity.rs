@@ -1,7 +1,9 @@
 //! E1: bytes back are the bytes sent, in order, however they come; then the end of the stream, never a reset.
 
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use nix::sys::socket::{MsgFlags, send};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -17,6 +19,20 @@ on_every_variant! {
     nothing_at_all,
     everything_after_a_half_close,
     one_byte_buffer,
+    urgent_bytes,
+}
+
+/// A byte that is marked urgent is a byte of the stream like all others.
+fn urgent_bytes(variant: Variant) {
+    let server = Server::start(variant, "");
+    let mut client = Client::of(&server);
+    client.send(b"abc");
+    let sent = send(client.stream.as_raw_fd(), b"X", MsgFlags::MSG_OOB);
+    assert_eq!(sent, Ok(1));
+    client.send(b"def");
+    client.expect(b"abcXdef");
+    drop(client);
+    server.stop();
 }
 
 const MIB: u64 = 1 << 20;

@@ -1,6 +1,9 @@
 //! E13: logging never holds up service, and shows no byte that a peer sent.
 
 use std::io::pipe;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
@@ -12,8 +15,17 @@ on_every_variant! { a_log_that_nobody_reads_holds_up_nobody, the_log_shows_no_by
 
 fn a_log_that_nobody_reads_holds_up_nobody(variant: Variant) {
     let (unread, stderr) = pipe().unwrap();
+    holds_up_nobody(variant, stderr.into());
+    drop(unread);
+    // what a service's journal is
+    let (unread, stderr) = UnixStream::pair().unwrap();
+    holds_up_nobody(variant, OwnedFd::from(stderr).into());
+    drop(unread);
+}
+
+fn holds_up_nobody(variant: Variant, stderr: Stdio) {
     let server = Start::new(variant).with("-vv --faults").stderr(stderr).go();
-    // a pipe holds 64 KiB; this makes about 300 KiB of lines
+    // a pipe holds 64 KiB, a socket some 200; this makes about 300 KiB of lines
     let mut client = Client::of(&server);
     let message = Pattern::new(2).take(10);
     for _ in 0..6_000 {
@@ -29,8 +41,7 @@ fn a_log_that_nobody_reads_holds_up_nobody(variant: Variant) {
     victim.expect_over();
     drop(victim);
     let outcome = server.stop();
-    assert!(outcome.stat("log_lines_dropped") > 0, "{}: the pipe was never full", variant.name);
-    drop(unread);
+    assert!(outcome.stat("log_lines_dropped") > 0, "{}: it was never full", variant.name);
 }
 
 fn the_log_shows_no_bytes_of_a_peer(variant: Variant) {
