@@ -69,7 +69,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
-    /// A client that takes nothing for so long is closed; 0: never
+    /// A client that takes nothing (or a KB/s) for so long is closed; 0: never
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
     pub write_timeout: Duration,
 

@@ -46,10 +46,7 @@ pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &Server, buffer: &mut
     let Server { counters, log, options, .. } = server;
     log.connection(|| format!("{peer} connected, {} active", counters.active()));
     let mut session = Session::new(options.faults);
-    let ending = {
-        let _limited_after_stop = Blocking::on(stream, options.drain_idle);
-        catch_unwind(AssertUnwindSafe(|| until_closed(&mut session, peer, stream, server, buffer)))
-    };
+    let ending = catch_unwind(AssertUnwindSafe(|| until_closed(&mut session, peer, stream, server, buffer)));
     counters.echoed(session.echoed());
     let problem = match &ending {
         Ok(Ok(problem)) => *problem,
@@ -79,10 +76,13 @@ fn until_closed(
     server: &Server,
     buffer: &mut [u8],
 ) -> io::Result<Option<Problem>> {
+    let mut limited_after_stop = Some(Blocking::on(stream, server.options.drain_idle));
     let mut problem = None;
     let mut linger_until = None;
     loop {
         if session.limit() == Limit::Linger {
+            // this limit is a shorter one of its own
+            drop(limited_after_stop.take());
             let until = *linger_until.get_or_insert_with(|| Instant::now() + Server::LINGER);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::client::{Client, Pattern};
 use crate::server::{LONG, Server, Start};
 use crate::tools::uncrowded;
-use crate::variants::Variant;
+use crate::variants::{Variant, named};
 
 on_every_variant! {
     idle_clients_get_the_end,
@@ -161,5 +161,21 @@ fn nothing_to_drain(variant: Variant) {
             variant.name,
             signalled.elapsed()
         );
+    }
+}
+
+/// The time for reading the rest is short, however patient a drain is with those who are silent.
+#[test]
+fn a_stop_does_not_make_lingering_longer() {
+    for name in ["thread", "process_by_fork", "pool_of_processes"] {
+        let server = Server::start(named(name), "--idle-timeout 100ms --drain-idle 20s --drain-timeout 20s");
+        let mut client = Client::of(&server);
+        // the end of the stream came, and we do not close: the server lingers
+        client.expect_end();
+        let asked = Instant::now();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().code(), 0);
+        assert!(asked.elapsed() < Duration::from_secs(8), "{name}: {:?}", asked.elapsed());
+        drop(client);
     }
 }

@@ -7,7 +7,8 @@
 //! connections at a time: the next one is accepted and waits, however little the others do. A pool is for short
 //! connections, or it is as large as the number of connections that stay.
 //!
-//! **Where it breaks.** N clients that say nothing hold up everybody else until `--idle-timeout`. When the queue is
+//! **Where it breaks.** N clients that say nothing hold up everybody else until `--idle-timeout`, N that say
+//! a byte now and then for as long as they like. When the queue is
 //! full, `--on-full wait` stops accepting (clients wait in the kernel's backlog) and `reject` closes the connection.
 //!
 //! **Who does it.** Apache's worker and prefork models, Tomcat, every database's connection pool turned around.
