@@ -34,12 +34,14 @@ pub fn check(arguments: &Arguments, descriptors: u64) -> Result<(Model, Options)
             arguments.bind
         )));
     }
+    let model = model(arguments)?;
+    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED + model.descriptors());
     let optional = |limit: Duration| (!limit.is_zero()).then_some(limit);
     let options = Options {
         address: SocketAddr::new(arguments.bind, arguments.port),
         backlog: arguments.backlog,
         buffer: arguments.buffer as usize,
-        max_connections: max_connections(arguments.max_conns, descriptors)?,
+        max_connections: max_connections(arguments.max_conns, room)?,
         idle_timeout: optional(arguments.idle_timeout),
         write_timeout: optional(arguments.write_timeout),
         drain_timeout: arguments.drain_timeout,
@@ -48,11 +50,16 @@ pub fn check(arguments: &Arguments, descriptors: u64) -> Result<(Model, Options)
         faults: arguments.faults,
         verbosity: arguments.verbose.min(2),
     };
-    Ok((model(arguments)?, options))
+    Ok((model, options))
 }
 
-fn max_connections(wanted: Option<u64>, descriptors: u64) -> Result<u32, Failure> {
-    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED);
+/// `room` is how many descriptors are left for connections.
+fn max_connections(wanted: Option<u64>, room: u64) -> Result<u32, Failure> {
+    if room == 0 {
+        return Err(Failure::usage(
+            "the limit on open descriptors leaves no room for a connection: raise it with `ulimit -n`, or ask for fewer workers",
+        ));
+    }
     let chosen = wanted.unwrap_or_else(|| room.min(CONNECTIONS_DEFAULT));
     if chosen == 0 || chosen > room {
         let (chosen, room) = (show_count(chosen), show_count(room));

@@ -49,6 +49,16 @@ impl Model {
         }
     }
 
+    /// How many descriptors of its own it needs in the server's process.
+    #[must_use]
+    pub fn descriptors(&self) -> u64 {
+        match self {
+            // a channel to each worker
+            Self::Pool(settings) if settings.of == pool::Of::Processes => settings.workers as u64,
+            Self::Thread(_) | Self::Process(_) | Self::Pool(_) => 0,
+        }
+    }
+
     /// Its name in the ready line, as on the command line.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -74,3 +74,14 @@ fn a_limit_that_does_not_fit_is_refused_at_the_start() {
     assert!(message.starts_with("error: --max-conns 100,000,000 does not fit"), "{message}");
     assert!(message.contains("ulimit -n"), "{message}");
 }
+
+/// Each worker process costs the server a descriptor: what cannot be is said before the ready line.
+#[test]
+fn workers_that_do_not_fit_the_descriptors_are_refused() {
+    let program = env!("CARGO_BIN_EXE_tcp-echo");
+    let script = format!("ulimit -n 150; exec {program} --port 0 --mode pool --of processes --workers 200");
+    let refused = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.starts_with("error: the limit on open descriptors"), "{message}");
+}
