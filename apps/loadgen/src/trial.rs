@@ -50,7 +50,9 @@ impl Label {
         }
         let busy =
             Busy { client: client.busy, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
-        let limited_by = (client.requests.ok > 0).then(|| verdict::limited_by(busy));
+        // nobody's CPU time is known of a run that was broken off
+        let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
+        let limited_by = whole.then(|| verdict::limited_by(busy));
         let mut trial = self.trial(verdict);
         trial.limited_by = limited_by;
         trial.client = Some(client);
