@@ -162,3 +162,21 @@ fn the_queue_is_fair() {
         server.stop();
     }
 }
+
+/// Whoever still waits when the drain time-out has passed is cut at once, however many they are.
+#[test]
+fn a_drain_that_is_over_waits_for_nobody() {
+    for variant in pools() {
+        let server =
+            Start::new(variant).room_for(1).with("--queue-capacity 1 --drain-timeout 500ms --faults").go();
+        let mut hanging = Client::of(&server);
+        hanging.send(b"!hang\n");
+        let waiting: Vec<Client> = (0..80).map(|_| Client::of(&server)).collect();
+        let asked = Instant::now();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().code(), 3);
+        // 50 ms for each of them would be 4 s
+        assert!(asked.elapsed() < Duration::from_secs(3), "{}: {:?}", variant.name, asked.elapsed());
+        drop((hanging, waiting));
+    }
+}
