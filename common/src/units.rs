@@ -1,7 +1,7 @@
 //! Quantities as people write them: `64KiB`, `10s`, `1.5ms`, `10k`.
 //!
-//! Parsing is strict (a wrong unit is an error that lists the right ones) and what is printed
-//! can be parsed again.
+//! Parsing is strict: a wrong unit is an error that lists the right ones. What is printed is for people, rounded and with
+//! separators (`16.0 KiB`, `1,234`), and is not meant to be parsed.
 
 use std::time::Duration;
 
