@@ -21,10 +21,7 @@ use common::exit::{DONE, FAILED, Failure};
 
 use crate::escape::clean_into;
 use crate::history::read::{self, Query, Who};
-use crate::history::{Line, why};
-
-/// Where the history is unless somebody says otherwise.
-const DEFAULT: &str = "./chat.txt";
+use crate::history::{DEFAULT_FILE, Line, why};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,7 +73,7 @@ pub struct LogArguments {
 /// # Errors
 /// The file cannot be read, or stdout cannot be written to.
 pub fn log(arguments: &LogArguments) -> Result<ExitCode, Failure> {
-    let path = arguments.file.as_deref().unwrap_or(Path::new(DEFAULT));
+    let path = arguments.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     let mut shown = Shown::default();

@@ -17,9 +17,6 @@ use crate::socket;
 use crate::terminal::{self, Style};
 use crate::threads::{self, Output, Setup, Source};
 
-/// The file of the history if none is named: where the original program has it.
-const DEFAULT_HISTORY: &str = "chat.txt";
-
 /// Does what the command line asks for.
 ///
 /// # Errors
@@ -100,7 +97,7 @@ fn settings(shared: &Shared, role: Role, echo: bool) -> Settings {
 }
 
 fn history_settings(shared: &Shared) -> history::Settings {
-    let path = shared.history.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_HISTORY));
+    let path = shared.history.clone().unwrap_or_else(|| PathBuf::from(history::DEFAULT_FILE));
     history::Settings {
         // the full path is what a user can find again
         path: std::path::absolute(&path).unwrap_or(path),

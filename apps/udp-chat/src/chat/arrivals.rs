@@ -53,6 +53,15 @@ impl Chat {
         }
     }
 
+    /// The peer with this address, remembered from now on; what was not told of one that had to go for it is told.
+    pub(super) fn meet(&mut self, now: Now, address: SocketAddr, effects: &mut Vec<Effect>) -> &mut Peer {
+        let (peer, gone) = self.people.meet(address, self.settings.rate_limit, now.since_start);
+        if let Some((address, mut gone)) = gone {
+            report(address, &mut gone, effects);
+        }
+        peer
+    }
+
     /// The kernel says how many datagrams it has dropped so far, because nobody took them in time. (The count is one of
     /// 32 bits and begins again after the last.)
     pub fn dropped(&mut self, now: Now, total: u32, effects: &mut Vec<Effect>) {
@@ -75,6 +84,11 @@ impl Chat {
     ) {
         self.counts.messages += 1;
         effects.push(Effect::Save(Saved::Received(from, body.to_vec())));
+        if matches!(self.settings.role, Role::Listen { count: Some(count), .. } if self.counts.messages > count)
+        {
+            // it came together with the last one that was asked for: kept, because it was taken from the kernel
+            return;
+        }
         effects.push(Effect::Show(Shown::Message { time: now.wall, from, name, text: body.to_vec() }));
         match self.settings.role {
             Role::Chat if !self.introduced => {

@@ -31,9 +31,9 @@ const QUOTED: usize = 40;
 
 impl Chat {
     pub(super) fn send(&mut self, now: Now, to: SocketAddr, text: &str, effects: &mut Vec<Effect>) {
-        let (peer, _) = self.people.meet(to, self.settings.rate_limit, now.since_start);
+        let habit = self.meet(now, to, effects).newline;
         let newline = match self.settings.eol {
-            Eol::Auto => peer.newline,
+            Eol::Auto => habit,
             Eol::Lf => true,
             Eol::None => false,
         };

@@ -42,7 +42,7 @@ impl Chat {
     /// The recipient is not understood: one line for the user.
     pub fn start(&mut self, now: Now, to: Option<&str>, effects: &mut Vec<Effect>) -> Result<(), String> {
         match to {
-            Some(to) => self.choose(now, to),
+            Some(to) => self.choose(now, to, effects),
             None => {
                 self.menu(effects);
                 Ok(())
@@ -91,14 +91,14 @@ impl Chat {
             }
             (Stage::Address, address) => match people::address(address) {
                 Some((ip, None)) => self.stage = Stage::Port(ip),
-                Some((ip, Some(port))) => self.turn_to(now, people::at(ip, port)),
+                Some((ip, Some(port))) => self.turn_to(now, people::at(ip, port), effects),
                 None => line(
                     effects,
                     format!("! {address} is no IP address: it is written as 192.168.1.5 or ::1"),
                 ),
             },
             (Stage::Port(ip), port) => match port.parse() {
-                Ok(port @ 1..) => self.turn_to(now, people::at(ip, port)),
+                Ok(port @ 1..) => self.turn_to(now, people::at(ip, port), effects),
                 _ => line(
                     effects,
                     format!("! {port} is no port: a number from 1 to 65535 (usually {DEFAULT_PORT})"),
@@ -132,14 +132,14 @@ impl Chat {
         }
     }
 
-    fn turn_to(&mut self, now: Now, address: SocketAddr) {
-        self.people.meet(address, self.settings.rate_limit, now.since_start);
+    fn turn_to(&mut self, now: Now, address: SocketAddr, effects: &mut Vec<Effect>) {
+        self.meet(now, address, effects);
         self.stage = Stage::To(Recipient::One(address));
     }
 
-    fn choose(&mut self, now: Now, who: &str) -> Result<(), String> {
+    fn choose(&mut self, now: Now, who: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
         match self.recipient(who)? {
-            Recipient::One(address) => self.turn_to(now, address),
+            Recipient::One(address) => self.turn_to(now, address, effects),
             Recipient::All => self.stage = Stage::To(Recipient::All),
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Chat {
 
     fn command(&mut self, now: Now, command: Command, effects: &mut Vec<Effect>) {
         let outcome = match command {
-            Command::To(who) => self.choose(now, &who),
+            Command::To(who) => self.choose(now, &who, effects),
             Command::Msg(who, text) => {
                 self.recipient(&who).map(|recipient| self.message_to(now, recipient, &text, effects))
             }
@@ -219,7 +219,7 @@ impl Chat {
         if let Some(name) = &name {
             self.people.check_name(address, name)?;
         }
-        let (peer, _) = self.people.meet(address, self.settings.rate_limit, now.since_start);
+        let peer = self.meet(now, address, effects);
         if name.is_some() {
             peer.name = name;
         }
@@ -229,7 +229,7 @@ impl Chat {
 
     fn ignore(&mut self, now: Now, who: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
         let address = self.people.find(who)?;
-        let (peer, _) = self.people.meet(address, self.settings.rate_limit, now.since_start);
+        let peer = self.meet(now, address, effects);
         peer.ignored = !peer.ignored;
         let what = if peer.ignored { "ignored from now on" } else { "shown again" };
         line(effects, format!("{} is {what}", self.people.called(address)));

@@ -236,6 +236,21 @@ fn what_the_kernel_dropped_is_said_and_noted() {
 }
 
 #[test]
+fn what_was_suppressed_of_a_forgotten_peer_is_told() {
+    let limit = RateLimit { rate: 1.0, burst: 1.0 };
+    let mut told = Told::new(Settings { rate_limit: Some(limit), ..settings(Role::Chat) });
+    for _ in 0..4 {
+        told.comes(bob(), b"flood");
+    }
+    for port in 1..=super::people::PEOPLE_MAX {
+        let line = format!("/to 10.0.0.1:{port}");
+        told.event(|chat, effects| chat.line(at(1), &line, effects));
+    }
+    // one was told at once, the others when it was forgotten
+    assert!(told.said("# suppressed: 2 from 192.168.1.5:7890"), "{:?}", told.lines);
+}
+
+#[test]
 fn the_ignored_are_neither_shown_nor_saved() {
     let mut told = Told::new(settings(Role::Chat));
     told.type_lines(&["/ignore 192.168.1.5:7890"]);
@@ -264,6 +279,8 @@ fn send_waits_for_refusals_and_listen_for_messages() {
     assert_eq!(told.quit, None);
     told.comes(bob(), b"two");
     assert_eq!(told.quit, Some(0));
+    told.comes(bob(), b"three");
+    assert_eq!((told.messages, told.saved.len()), (2, 3), "two were asked for; what came is kept");
     let mut told = Told::new(settings(role));
     told.comes(bob(), b"one");
     told.event(|chat, effects| chat.late(at(1000), effects));

@@ -47,7 +47,7 @@ use common::fifo::{self, Next, Refused};
 
 pub use line::{Kind, Line, parse};
 pub use record::{Format, Record, What};
-pub use settings::{Settings, Sync};
+pub use settings::{DEFAULT_FILE, Settings, Sync};
 
 pub(crate) use file::why;
 

@@ -9,6 +9,9 @@ use common::units;
 
 use super::record::Format;
 
+/// The file of the history if none is named: where the original program has it.
+pub const DEFAULT_FILE: &str = "chat.txt";
+
 /// What the history is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

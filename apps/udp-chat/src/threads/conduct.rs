@@ -118,7 +118,7 @@ fn open_history(
             Ok(Some((history, settings)))
         }
         Err(e) => {
-            let what = format!("history: cannot open {}: {e}", settings.path.display());
+            let what = format!("history: cannot open {}: {}", settings.path.display(), history::why(&e));
             if is_must {
                 return Err(Failure::failed(format!(
                     "{what}: choose another --history PATH, or --no-history"

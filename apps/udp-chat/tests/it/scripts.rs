@@ -4,6 +4,8 @@ use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
 use crate::support::{Chat, LIMIT, deaf_port, has, heard, peer, ran, records, text, udp_chat};
 
 #[test]
@@ -91,6 +93,22 @@ fn listen_ends_when_nobody_reads_it_any_more() {
         std::thread::yield_now();
     }
     assert!(text(&shell.wait_with_output().unwrap().stdout).ends_with("> first\nover\n"));
+}
+
+#[test]
+fn listen_prints_no_more_than_it_was_asked_for() {
+    let mut chat = Chat::start(&["listen", "-n", "1", "--port", "0"]);
+    // it wakes up to three at once
+    chat.signal(Signal::SIGSTOP);
+    let bob = peer();
+    for message in ["one", "two", "three"] {
+        bob.send_to(message.as_bytes(), chat.v4()).unwrap();
+    }
+    chat.signal(Signal::SIGCONT);
+    let (status, said) = chat.ended();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(said.iter().filter(|line| line.contains("> ")).count(), 1, "{said:#?}");
+    assert_eq!(records(&chat.folder).len(), 3, "what was taken from the kernel is kept");
 }
 
 #[test]
