@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// What an accepted connection inherits from its listener.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +18,8 @@ pub struct Inherited {
     pub read_timeout: Option<Duration>,
     /// The same for a write that makes no progress at all.
     pub write_timeout: Option<Duration>,
+    /// Other listeners of the same user may have the same port (`SO_REUSEPORT`), and the kernel chooses between them.
+    pub shares_port: bool,
 }
 
 /// A listening TCP socket with `SO_REUSEADDR` (a restart need not wait for `TIME_WAIT`).
@@ -27,14 +29,28 @@ pub struct Inherited {
 pub fn listen(address: SocketAddr, backlog: u32, inherited: Inherited) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    if inherited.shares_port {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    let listener = socket.into();
+    tune(&listener, backlog, inherited)?;
+    Ok(listener)
+}
+
+/// Sets up a socket that is bound, or a listener that somebody else has opened, and listens.
+///
+/// # Errors
+/// What the kernel says.
+pub fn tune(listener: &TcpListener, backlog: u32, inherited: Inherited) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_nonblocking(false)?;
     socket.set_tcp_nodelay(true)?;
     // a byte that is marked urgent is a byte of the stream like all others
     socket.set_out_of_band_inline(true)?;
     socket.set_read_timeout(inherited.read_timeout.map(at_least_a_microsecond))?;
     socket.set_write_timeout(inherited.write_timeout.map(at_least_a_microsecond))?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))
 }
 
 /// The kernel counts in microseconds, and takes 0 for "for ever".
@@ -80,7 +96,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_so_short_that_it_means_for_ever() {
-        let inherited = Inherited { read_timeout: Some(Duration::from_nanos(1)), write_timeout: None };
+        let inherited = Inherited { read_timeout: Some(Duration::from_nanos(1)), ..Inherited::default() };
         let listener = listen("127.0.0.1:0".parse().unwrap(), 16, inherited).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
@@ -92,6 +108,7 @@ mod tests {
         let inherited = Inherited {
             read_timeout: Some(Duration::from_millis(1500)),
             write_timeout: Some(Duration::from_millis(2500)),
+            shares_port: false,
         };
         let listener = listen("127.0.0.1:0".parse().unwrap(), 16, inherited).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

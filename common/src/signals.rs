@@ -133,6 +133,28 @@ pub fn wait_until(deadline: Option<Instant>, on_stop: OnStop, mut done: impl FnM
     outcome
 }
 
+/// Makes SIGUSR1 a request for a report: it wakes the main thread as a stop does, and ends nothing. In a process that
+/// serves for a parent it is heard and means nothing.
+///
+/// # Errors
+/// The kernel refused the handler.
+pub fn install_report_request() -> io::Result<()> {
+    sys::report_on(Signal::SIGUSR1)
+}
+
+/// Whether a report was requested since the last question.
+pub fn take_report_request() -> bool {
+    sys::REPORT.load(Ordering::Relaxed) && sys::REPORT.swap(false, Ordering::SeqCst)
+}
+
+/// Sleeps until a stop or a report is requested; [`wake`] does not wake it, so that a server whose workers do everything
+/// can sleep through all of it.
+pub fn wait_for_request() {
+    while stop_requested().is_none() && !sys::REPORT.load(Ordering::SeqCst) {
+        sleep_until_woken(None);
+    }
+}
+
 /// Waits for this long, or until a stop is requested.
 pub fn pause(span: Duration) {
     wait_until(Some(Instant::now() + span), OnStop::Return, || false);

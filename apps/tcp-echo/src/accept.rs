@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::signals::{self, Blocking};
+use socket2::SockRef;
 
+use crate::ending;
 use crate::handler::Connection;
 use crate::seats::{self, Seat};
 use crate::server::Server;
@@ -83,24 +85,34 @@ pub const STOP_LATENCY: Duration = Duration::from_millis(10);
 /// After a stop request the backlog is emptied for at most this long.
 const BACKLOG_TIME: Duration = Duration::from_millis(80);
 
-/// The source of connections of the blocking models.
-#[derive(Debug)]
+/// The source of connections of every model whose main thread accepts.
 pub struct Acceptor {
     server: &'static Server,
     /// `None` once the server drains. The guard comes first: it must go before the descriptor does.
     listener: Option<(Blocking, TcpListener)>,
     /// What waited in the backlog when the stop was requested.
     last: VecDeque<(TcpStream, SocketAddr)>,
-    nudge_handlers: fn(),
+    nudge_handlers: Box<dyn Fn()>,
     back_off: BackOff,
 }
 
 impl Acceptor {
     /// Accepts from `listener`; `nudge_handlers` tells all handlers that a stop was requested.
     #[must_use]
-    pub fn new(listener: TcpListener, server: &'static Server, nudge_handlers: fn()) -> Self {
+    pub fn new(listener: TcpListener, server: &'static Server, nudge_handlers: impl Fn() + 'static) -> Self {
         let listener = Some((Blocking::on(&listener, STOP_LATENCY), listener));
+        let nudge_handlers = Box::new(nudge_handlers);
         Self { server, listener, last: VecDeque::new(), nudge_handlers, back_off: BackOff::default() }
+    }
+
+    /// For models whose workers accept for themselves: a stop was requested, and from here on it is the main thread that
+    /// gives out what waited in the backlogs. The listeners stop listening, so whoever is blocked in accept gets `EINVAL`.
+    #[must_use]
+    pub fn of_the_last(listeners: &[TcpListener], server: &'static Server, nudge_handlers: impl Fn() + 'static) -> Self {
+        let last = listeners.iter().flat_map(|listener| stop_listening(listener, server)).collect();
+        server.start_draining();
+        nudge_handlers();
+        Self { server, listener: None, last, nudge_handlers: Box::new(nudge_handlers), back_off: BackOff::default() }
     }
 
     /// The next connection, in the order of arrival; `None` when a stop was requested and all that had arrived by then
@@ -113,6 +125,7 @@ impl Acceptor {
             if signals::stop_requested().is_some() {
                 self.drain();
             }
+            ending::report_if_asked(self.server);
             let draining = self.listener.is_none();
             if draining && Instant::now() >= self.server.drain_deadline() {
                 self.give_up_the_last();
@@ -128,7 +141,7 @@ impl Acceptor {
                 continue;
             }
             if let Some((stream, peer)) = self.take()? {
-                return Ok(Some(Connection { stream, peer, seat: Seat::take(self.server.counters) }));
+                return Ok(Some(Connection::new(stream, peer, Seat::take(self.server.counters))));
             }
         }
     }
@@ -170,6 +183,21 @@ impl Acceptor {
         self.server.counters.cut(self.last.len());
         self.last.clear();
     }
+}
+
+/// Takes everything that waits in the backlog and stops listening: for a listener that others are blocked in, in threads or
+/// processes, because closing a copy of it changes nothing for them.
+pub fn stop_listening(listener: &TcpListener, server: &Server) -> VecDeque<(TcpStream, SocketAddr)> {
+    let last = empty_backlog(listener, server);
+    // it was listening, so this cannot fail
+    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+    last
+}
+
+/// Whether this error of `accept` says that [`stop_listening`] was called.
+#[must_use]
+pub fn is_over(error: &io::Error, server: &Server) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL) && (server.drains() || signals::stop_requested().is_some())
 }
 
 /// Everything that waits in the backlog: a listener that is closed resets its queued clients, so they are taken first.

@@ -3,26 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use common::exit::Failure;
 use common::units::show_count;
 
-use crate::cli::{Arguments, Mode};
-use crate::model::Model;
-use crate::models::pool::{self, Of, OnFull};
-use crate::models::process::Spawn;
-use crate::models::thread;
+use crate::cli::Arguments;
+use crate::model::{Mode, Model};
 use crate::options::Options;
-use crate::stats::WORKERS_MAX;
 
 /// Descriptors kept free for all that is not a connection.
 const DESCRIPTORS_SPARED: u64 = 64;
 /// The default of `--max-conns`, where the limit on descriptors allows it.
 const CONNECTIONS_DEFAULT: u64 = 10_000;
-/// The smallest stack that a handler runs in.
-const STACK_MIN: u64 = 16 * 1024;
-const STACK_DEFAULT: u64 = 128 * 1024;
-const QUEUE_CAPACITY_DEFAULT: u64 = 128;
-
 /// Checks the arguments; `descriptors` is the limit on open descriptors.
 ///
 /// # Errors
@@ -35,18 +27,19 @@ pub fn check(arguments: &Arguments, descriptors: u64) -> Result<(Model, Options)
         )));
     }
     let model = model(arguments)?;
-    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED + model.descriptors());
+    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED + model.needs(0).descriptors);
     let optional = |limit: Duration| (!limit.is_zero()).then_some(limit);
     let options = Options {
         address: SocketAddr::new(arguments.bind, arguments.port),
         backlog: arguments.backlog,
-        buffer: arguments.buffer as usize,
+        buffer: arguments.buffer.unwrap_or(arguments.mode.about().buffer) as usize,
         max_connections: max_connections(arguments.max_conns, room)?,
         idle_timeout: optional(arguments.idle_timeout),
         write_timeout: optional(arguments.write_timeout),
         drain_timeout: arguments.drain_timeout,
         drain_idle: arguments.drain_idle,
         stats: arguments.stats.clone(),
+        work: arguments.work,
         faults: arguments.faults,
         verbosity: arguments.verbose.min(2),
     };
@@ -71,62 +64,32 @@ fn max_connections(wanted: Option<u64>, room: u64) -> Result<u32, Failure> {
     u32::try_from(chosen).map_err(|_| Failure::usage("--max-conns is too large"))
 }
 
-/// The model with its settings; a setting of another model is refused rather than ignored.
+/// The model with its settings; an option or a value that it does not take is refused rather than ignored.
 fn model(arguments: &Arguments) -> Result<Model, Failure> {
-    let a = arguments;
-    let given = [
-        ("--stack", Mode::Thread, a.stack.is_some()),
-        ("--spare", Mode::Thread, a.spare.is_some()),
-        ("--spawn", Mode::Process, a.spawn.is_some()),
-        ("--of", Mode::Pool, a.of.is_some()),
-        ("--workers", Mode::Pool, a.workers.is_some()),
-        ("--queue-capacity", Mode::Pool, a.queue_capacity.is_some()),
-        ("--on-full", Mode::Pool, a.on_full.is_some()),
-    ];
-    if let Some((option, owner, _)) = given.into_iter().find(|(_, owner, given)| *given && *owner != a.mode) {
-        let own: Vec<&str> =
-            given.iter().filter(|(_, owner, _)| *owner == a.mode).map(|(o, ..)| *o).collect();
-        return Err(Failure::usage(format!(
-            "{option} does not go with --mode {}: it belongs to --mode {}; --mode {} takes {}",
-            a.mode.name(),
-            owner.name(),
-            a.mode.name(),
-            own.join(", "),
-        )));
-    }
-    Ok(match a.mode {
-        Mode::Thread => {
-            let stack = a.stack.unwrap_or(STACK_DEFAULT);
-            if !(STACK_MIN..=1 << 30).contains(&stack) {
-                return Err(Failure::usage("--stack must lie between 16KiB and 1GiB"));
-            }
-            Model::Thread(thread::Settings { stack: stack as usize, spare: a.spare.unwrap_or(0) as usize })
+    let about = arguments.mode.about();
+    for (option, value) in arguments.of_mode.given() {
+        let Some(choice) = about.choices.iter().find(|choice| choice.option == option) else {
+            return Err(Failure::usage(format!(
+                "{option} does not go with --mode {}, which takes {}; it belongs to {}",
+                about.name,
+                join(about.choices.iter().map(ToString::to_string), "no options of its own"),
+                join(owners(option), "no mode"),
+            )));
+        };
+        if !choice.values.is_empty() && !choice.values.contains(&value.as_str()) {
+            return Err(Failure::usage(format!("{option} {value} does not go with --mode {}: it takes {choice}", about.name)));
         }
-        Mode::Process => Model::Process(a.spawn.unwrap_or(Spawn::Fork)),
-        Mode::Pool => Model::Pool(pool::Settings {
-            of: a.of.unwrap_or(Of::Threads),
-            workers: workers(a.workers)?,
-            queue_capacity: within(
-                "--queue-capacity",
-                a.queue_capacity.unwrap_or(QUEUE_CAPACITY_DEFAULT),
-                65_536,
-            )?,
-            on_full: a.on_full.unwrap_or(OnFull::Wait),
-        }),
-    })
+    }
+    Model::new(arguments.mode, &arguments.of_mode)
 }
 
-/// By default as many workers as there are CPUs for this process.
-fn workers(wanted: Option<u64>) -> Result<usize, Failure> {
-    match wanted {
-        Some(wanted) => within("--workers", wanted, WORKERS_MAX),
-        None => Ok(std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX)),
-    }
+/// The modes that take this option.
+fn owners(option: &str) -> impl Iterator<Item = String> {
+    let takes = move |mode: &&Mode| mode.about().choices.iter().any(|choice| choice.option == option);
+    Mode::value_variants().iter().filter(takes).map(|mode| format!("--mode {}", mode.about().name))
 }
 
-fn within(option: &str, value: u64, most: usize) -> Result<usize, Failure> {
-    match usize::try_from(value) {
-        Ok(value) if (1..=most).contains(&value) => Ok(value),
-        _ => Err(Failure::usage(format!("{option} must lie between 1 and {}", show_count(most as u64)))),
-    }
+fn join(words: impl Iterator<Item = String>, none: &str) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { none.to_owned() } else { words.join(", ") }
 }

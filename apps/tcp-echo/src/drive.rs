@@ -9,6 +9,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use crate::session::{Session, Want};
 
@@ -20,6 +21,8 @@ pub enum Turn {
     /// Less than a buffer was there and all of it was echoed, or the write side was shut down: another time limit
     /// runs from now on.
     Short,
+    /// The reply has to wait so long: then tell [`Session::waited`] and take another turn.
+    Wait(Duration),
     /// The socket would block, or its time limit has passed.
     Blocked,
     /// The session is over: close the socket.
@@ -35,7 +38,19 @@ pub trait Socket: Read + Write {
     fn finish(&self) -> io::Result<()>;
 }
 
+impl<S: Socket> Socket for &mut S {
+    fn finish(&self) -> io::Result<()> {
+        (**self).finish()
+    }
+}
+
 impl Socket for &TcpStream {
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Socket for &mio::net::TcpStream {
     fn finish(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -67,6 +82,7 @@ pub fn turn(session: &mut Session, buffer: &mut [u8], mut socket: impl Socket) -
                 }
                 Err(e) => Err(e),
             },
+            Want::Wait(span) => return Ok(Turn::Wait(span)),
             Want::Finish => {
                 socket.finish()?;
                 session.finished();
@@ -88,6 +104,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
+
+    use crate::work::Work;
+
+    const WAITING: Work = Work::Wait(Duration::from_secs(1));
 
     /// What a scripted socket does at its next call.
     #[derive(Debug, Clone)]
@@ -136,7 +156,7 @@ mod tests {
         }
     }
 
-    impl Socket for &mut Scripted {
+    impl Socket for Scripted {
         fn finish(&self) -> io::Result<()> {
             Ok(())
         }
@@ -155,13 +175,15 @@ mod tests {
         #[test]
         fn every_byte_comes_back_however_the_socket_behaves(
             input in prop::collection::vec(any::<u8>(), 0..400), script in steps(), size in 1usize..64,
+            work in prop_oneof![Just(&Work::None), Just(&WAITING)],
         ) {
             let mut socket = Scripted { input: input.clone().into(), output: Vec::new(), script };
-            let (mut session, mut buffer) = (Session::new(false), vec![0; size]);
+            let (mut session, mut buffer) = (Session::new(false, work), vec![0; size]);
             // a script blocks at most 80 times and every other turn moves a byte or ends
-            for _ in 0..600 {
+            for _ in 0..1200 {
                 match turn(&mut session, &mut buffer, &mut socket).unwrap() {
                     Turn::Closed => break,
+                    Turn::Wait(_) => session.waited(),
                     Turn::Full | Turn::Short | Turn::Blocked => {}
                 }
             }
@@ -174,7 +196,7 @@ mod tests {
     #[test]
     fn a_turn_tells_whether_more_is_likely() {
         let mut socket = Scripted { input: (0..6).collect(), output: vec![], script: VecDeque::new() };
-        let (mut session, mut buffer) = (Session::new(false), [0; 4]);
+        let (mut session, mut buffer) = (Session::new(false, &Work::None), [0; 4]);
         assert_eq!(turn(&mut session, &mut buffer, &mut socket).unwrap(), Turn::Full);
         assert_eq!(turn(&mut session, &mut buffer, &mut socket).unwrap(), Turn::Short);
         assert_eq!(turn(&mut session, &mut buffer, &mut socket).unwrap(), Turn::Closed);

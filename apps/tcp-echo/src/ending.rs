@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use common::exit::{DONE, Failure};
+use common::signals;
 
-use crate::model::Model;
 use crate::options::Options;
 use crate::server::Server;
-use crate::stats::Report;
 
 /// Stopped, but connections had to be cut.
 const CUT: u8 = 3;
@@ -31,17 +30,32 @@ pub fn open_statistics(options: &Options) -> Result<Option<Box<dyn Write>>, Fail
     }
 }
 
+/// Sleeps until a stop is requested: for a main thread whose workers do everything. Shows the statistics when asked.
+pub fn wait_for_stop(server: &Server) {
+    while signals::stop_requested().is_none() {
+        signals::wait_for_request();
+        report_if_asked(server);
+    }
+}
+
+/// Shows the statistics as they are now on stderr if SIGUSR1 asked for them.
+pub fn report_if_asked(server: &Server) {
+    if !signals::take_report_request() {
+        return;
+    }
+    match server.report().and_then(|report| Ok(serde_json::to_string_pretty(&report)?)) {
+        // a line at a time: whole lines are what the log can promise
+        Ok(json) => json.lines().for_each(|line| server.log.plain(line)),
+        Err(e) => server.log.complain(format_args!("no statistics: {e}")),
+    }
+}
+
 /// Writes the summary and the statistics; gives the exit code.
 ///
 /// # Errors
 /// The statistics could not be written.
-pub fn report(
-    model: &Model,
-    server: &Server,
-    statistics: Option<Box<dyn Write>>,
-) -> Result<ExitCode, Failure> {
-    let report = Report::of(server.counters, model.to_string(), model.workers(), server.age().as_secs_f64())
-        .map_err(Failure::failed)?;
+pub fn report(server: &Server, statistics: Option<Box<dyn Write>>) -> Result<ExitCode, Failure> {
+    let report = server.report().map_err(Failure::failed)?;
     server.log.plain(&report);
     if let Some(mut to) = statistics {
         let mut json = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;

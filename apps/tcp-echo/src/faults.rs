@@ -1,9 +1,10 @@
 //! Faults on order (`--faults`): how a model breaks, shown on purpose.
 //!
-//! A connection whose first bytes are `!panic`, `!abort`, `!exit` or `!hang` and a newline makes its own handler do
-//! so. What it takes with it is the model's answer: a thread that aborts takes the whole server, a process only
+//! A connection whose first bytes are `!panic`, `!abort`, `!segv`, `!exit`, `!hang` or `!leak` and a newline makes its own
+//! handler do so. What it takes with it is the model's answer: a thread that aborts takes the whole server, a process only
 //! itself. Off by default and refused unless the server listens on loopback.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What a handler is ordered to do.
@@ -11,19 +12,31 @@ use std::time::Duration;
 pub enum Fault {
     /// Unwind: the bug that a program notices itself.
     Panic,
-    /// SIGABRT: stands for every crash that kills a process (a memory fault, an OOM kill).
+    /// SIGABRT: the bug that a program notices, and does not survive.
     Abort,
+    /// A real memory fault.
+    Segv,
     /// The handler's process leaves with exit code 70 without a word.
     Exit,
     /// The handler never comes back, whatever happens.
     Hang,
+    /// The handler keeps 16 MiB that nobody will ever give back, and goes on.
+    Leak,
 }
 
-const ORDERS: [(&[u8], Fault); 4] = [
+/// What one `!leak` takes.
+const LEAK: usize = 16 << 20;
+/// So many of them a process obeys; later ones are echoed and change nothing.
+const LEAKS_MAX: usize = 32;
+static LEAKS: AtomicUsize = AtomicUsize::new(0);
+
+const ORDERS: [(&[u8], Fault); 6] = [
     (b"!panic\n", Fault::Panic),
     (b"!abort\n", Fault::Abort),
     (b"!exit\n", Fault::Exit),
     (b"!hang\n", Fault::Hang),
+    (b"!segv\n", Fault::Segv),
+    (b"!leak\n", Fault::Leak),
 ];
 
 /// Watches the first bytes of one connection for an order, in whatever pieces they come.
@@ -31,7 +44,7 @@ const ORDERS: [(&[u8], Fault); 4] = [
 pub struct Watch {
     /// Which orders the bytes so far may still become, a bit each; 0: none.
     possible: u8,
-    seen: usize,
+    seen: u8,
 }
 
 impl Watch {
@@ -51,9 +64,9 @@ impl Watch {
                 if self.possible & (1 << i) == 0 {
                     continue;
                 }
-                if order[self.seen] != byte {
+                if order[usize::from(self.seen)] != byte {
                     self.possible &= !(1 << i);
-                } else if self.seen + 1 == order.len() {
+                } else if usize::from(self.seen) + 1 == order.len() {
                     self.possible = 0;
                     return Some(*fault);
                 }
@@ -71,6 +84,13 @@ impl Fault {
         match self {
             Self::Panic => panic!("a client ordered !panic"),
             Self::Abort => std::process::abort(),
+            Self::Segv => crate::sys::exit::by_memory_fault(),
+            Self::Leak => {
+                if LEAKS.fetch_add(1, Ordering::Relaxed) < LEAKS_MAX {
+                    // written to, so that it is really taken
+                    Box::leak(vec![b'!'; LEAK].into_boxed_slice());
+                }
+            }
             Self::Exit => crate::sys::exit::at_once(70),
             Self::Hang => loop {
                 std::thread::sleep(Duration::from_secs(3600));
@@ -86,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_order_counts_in_any_pieces_and_only_at_the_start(cuts in prop::collection::vec(1usize..4, 1..8), which in 0usize..4) {
+        fn an_order_counts_in_any_pieces_and_only_at_the_start(cuts in prop::collection::vec(1usize..4, 1..8), which in 0usize..6) {
             let (order, fault) = ORDERS[which];
             let feed = |bytes: &[u8], on: bool| {
                 let (mut watch, mut rest, mut cuts) = (Watch::new(on), bytes, cuts.iter().cycle());

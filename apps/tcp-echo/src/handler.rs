@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use std::time::Instant;
 
 use common::signals::{self, Blocking};
@@ -15,7 +16,7 @@ use crate::drive::{Turn, turn};
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::session::{Limit, Session};
-use crate::stats::Problem;
+use crate::stats::{Problem, WorkerCounters};
 
 /// The exit code of a handler process that panicked.
 pub const PANICKED: i32 = 101;
@@ -29,26 +30,63 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Given back when it is dropped.
     pub seat: Seat,
+    /// When it was accepted.
+    pub since: Instant,
 }
 
 impl Connection {
+    /// It has just been accepted.
+    #[must_use]
+    pub fn new(stream: TcpStream, peer: SocketAddr, seat: Seat) -> Self {
+        Self { stream, peer, seat, since: Instant::now() }
+    }
+
     /// Serves it to its end and closes it. Whoever takes the seat that is left finds a buffer only if this one has
     /// been given back before.
     #[must_use]
-    pub fn serve(self, server: &Server, buffer: &mut [u8]) -> Seat {
+    pub fn serve(self, server: &'static Server, buffer: &mut [u8]) -> Seat {
         serve(&self.stream, self.peer, server, buffer);
         self.seat
     }
+
+    /// The same by a worker that keeps account of what it did; gives back the seat.
+    pub fn serve_as(self, worker: &WorkerCounters, server: &'static Server, buffer: &mut [u8]) {
+        worker.accepted();
+        let served = serve(&self.stream, self.peer, server, buffer);
+        worker.ended(served.echoed);
+    }
 }
 
-/// Serves a connection to its end. `false` if the handler panicked; the caller closes the socket.
-pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &Server, buffer: &mut [u8]) -> bool {
-    let Server { counters, log, options, .. } = server;
-    log.connection(|| format!("{peer} connected, {} active", counters.active()));
-    let mut session = Session::new(options.faults);
+/// What came of serving a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Served {
+    /// So many bytes were sent back.
+    pub echoed: u64,
+    /// The handler panicked.
+    pub panicked: bool,
+}
+
+/// How a connection ended: by itself or by a limit, by an error, or by a panic of its handler.
+pub type Ending = thread::Result<io::Result<Option<Problem>>>;
+
+/// Serves a connection to its end; the caller closes the socket.
+pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &'static Server, buffer: &mut [u8]) -> Served {
+    opened(peer, server);
+    let mut session = server.session();
     let ending = catch_unwind(AssertUnwindSafe(|| until_closed(&mut session, peer, stream, server, buffer)));
-    counters.echoed(session.echoed());
-    let problem = match &ending {
+    closed(peer, session.echoed(), &ending, server)
+}
+
+/// A connection begins: told with `-v`.
+pub fn opened(peer: SocketAddr, server: &Server) {
+    server.log.connection(|| format!("{peer} connected, {} active", server.counters.active()));
+}
+
+/// A connection has ended: counted, and told with `-v`.
+pub fn closed(peer: SocketAddr, echoed: u64, ending: &Ending, server: &Server) -> Served {
+    let Server { counters, log, .. } = server;
+    counters.echoed(echoed);
+    let problem = match ending {
         Ok(Ok(problem)) => *problem,
         Ok(Err(_)) => Some(Problem::Broken),
         Err(_) => Some(Problem::Panic),
@@ -57,15 +95,15 @@ pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &Server, buffer: &mut
         counters.problem(problem);
     }
     log.connection(|| {
-        let why = match &ending {
+        let why = match ending {
             Ok(Ok(None)) => String::new(),
             Ok(Ok(Some(problem))) => format!(": {}", problem.name()),
             Ok(Err(e)) => format!(": {e}"),
             Err(_) => ": its handler panicked".to_owned(),
         };
-        format!("{peer} closed, {} echoed{why}", show_size(session.echoed()))
+        format!("{peer} closed, {} echoed{why}", show_size(echoed))
     });
-    ending.is_ok()
+    Served { echoed, panicked: ending.is_err() }
 }
 
 /// Turns until the session is over; gives the limit that ended it, if one did.
@@ -94,20 +132,30 @@ fn until_closed(
         let echoed = session.echoed();
         match turn(session, buffer, stream)? {
             Turn::Full | Turn::Short => {}
+            Turn::Wait(span) => {
+                thread::sleep(span);
+                session.waited();
+            }
             Turn::Blocked => {
                 problem = problem.or(expired(session.limit()));
                 session.expired();
             }
             Turn::Closed => return Ok(problem),
         }
-        if server.log.shows_echoes() && session.echoed() > echoed {
-            server.log.echo(|| format!("{peer} echoed {}", show_size(session.echoed() - echoed)));
-        }
+        told(peer, session.echoed() - echoed, server);
+    }
+}
+
+/// Bytes went back: told with `-vv`.
+pub fn told(peer: SocketAddr, echoed: u64, server: &Server) {
+    if server.log.shows_echoes() && echoed > 0 {
+        server.log.echo(|| format!("{peer} echoed {}", show_size(echoed)));
     }
 }
 
 /// What it means that this limit has passed. An idle client of a server that drains did nothing wrong.
-fn expired(limit: Limit) -> Option<Problem> {
+#[must_use]
+pub fn expired(limit: Limit) -> Option<Problem> {
     match limit {
         Limit::Idle if signals::stop_requested().is_none() => Some(Problem::Idle),
         Limit::Write => Some(Problem::Stalled),

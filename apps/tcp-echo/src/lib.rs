@@ -9,6 +9,8 @@ pub mod drive;
 
 pub mod handler;
 
+pub mod resumable;
+
 pub mod accept;
 
 pub mod models;
@@ -18,12 +20,14 @@ pub mod model;
 // what the user asks for
 pub mod check;
 pub mod cli;
+pub mod modes;
 pub mod options;
 
 // how it begins and ends
 pub mod ending;
 pub mod listener;
 pub mod server;
+pub mod supervisor;
 
 // what models and handlers use
 pub mod buffers;
@@ -32,5 +36,8 @@ pub mod faults;
 pub mod log;
 pub mod queue;
 pub mod seats;
+pub mod stamp;
 pub mod stats;
 mod sys;
+mod turn;
+pub mod work;

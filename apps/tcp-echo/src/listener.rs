@@ -1,22 +1,55 @@
 //! Opening the listener, and the one line that says why it could not be opened.
 
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use common::exit::Failure;
 use common::net::{self, Inherited};
 
+use crate::model::Listeners;
 use crate::options::Options;
+use crate::supervisor;
 
-/// Listens where the options say. Connections inherit the time limits (and `TCP_NODELAY`) from the listener.
+/// Listens where the options say, or uses the listener that systemd passed. Connections inherit the time limits (and
+/// `TCP_NODELAY`) from the listener.
 ///
 /// # Errors
 /// What is wrong with the address, and what to do.
-pub fn open(options: &Options) -> Result<TcpListener, Failure> {
-    let inherited = Inherited { read_timeout: options.idle_timeout, write_timeout: options.write_timeout };
-    net::listen(options.address, options.backlog, inherited).map_err(|e| {
-        let advice = advice(&e, options.address.port());
-        Failure::failed(format!("cannot listen on {}: {}{advice}", options.address, plain(&e)))
+pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Failure> {
+    let passed = supervisor::passed_listener()
+        .map_err(|e| Failure::failed(format!("the listener that was passed (LISTEN_FDS) cannot be used: {e}")))?;
+    let inherited = Inherited {
+        read_timeout: options.idle_timeout,
+        write_timeout: options.write_timeout,
+        shares_port: matches!(count, Listeners::Reuseport(_)),
+    };
+    if let Some(listener) = passed {
+        if inherited.shares_port {
+            return Err(Failure::usage(
+                "one listener was passed (LISTEN_FDS), and --accept reuseport and --runtime per-core need one for each worker: \
+                 choose another way, or start without the .socket unit",
+            ));
+        }
+        return match net::tune(&listener, options.backlog, inherited) {
+            Ok(()) => Ok(vec![listener]),
+            Err(e) => Err(Failure::failed(format!("the listener that was passed cannot be set up: {}", plain(&e)))),
+        };
+    }
+    let first = listen(options.address, options, inherited)?;
+    let address = first.local_addr().map_err(Failure::failed)?;
+    let mut listeners = vec![first];
+    if let Listeners::Reuseport(count) = count {
+        for _ in 1..count {
+            listeners.push(listen(address, options, inherited)?);
+        }
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr, options: &Options, inherited: Inherited) -> Result<TcpListener, Failure> {
+    net::listen(address, options.backlog, inherited).map_err(|e| {
+        let advice = advice(&e, address.port());
+        Failure::failed(format!("cannot listen on {address}: {}{advice}", plain(&e)))
     })
 }
 

@@ -9,9 +9,9 @@ use common::ready::Ready;
 use common::{limits, signals};
 use tcp_echo::cli::Arguments;
 use tcp_echo::models::process;
-use tcp_echo::server::Server;
+use tcp_echo::server::{Announcement, Server};
 use tcp_echo::stats::Counters;
-use tcp_echo::{check, ending, listener};
+use tcp_echo::{check, ending, listener, modes};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -23,30 +23,27 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.list_modes {
+        return modes::list(arguments.json).map(|()| ExitCode::from(DONE)).map_err(Failure::failed);
+    }
     let descriptors =
         limits::raise_descriptor_limit().map_err(|e| Failure::failed(format!("descriptor limit: {e}")))?;
     let (model, options) = check::check(arguments, descriptors)?;
     if let Some(inherited) = &arguments.serve_stdin {
         return process::serve_stdin(inherited, options).map(ExitCode::from).map_err(Failure::failed);
     }
-    let listener = listener::open(&options)?;
+    let needs = model.needs(options.max_connections);
+    let listeners = listener::open(&options, needs.listeners)?;
     // only now: a server that cannot start leaves the statistics of the one that runs alone
     let statistics = ending::open_statistics(&options)?;
-    let address = listener.local_addr().map_err(Failure::failed)?;
-    signals::install().map_err(Failure::failed)?;
-    let buffers = model.buffers(options.max_connections);
+    let address = listeners[0].local_addr().map_err(Failure::failed)?;
+    signals::install().and_then(|()| signals::install_report_request()).map_err(Failure::failed)?;
     let server = Counters::create()
-        .and_then(|shared| Server::start(options, buffers, shared))
+        .and_then(|shared| Server::start(options, needs.buffers, shared))
         .map_err(Failure::failed)?;
     server.log.tell_panics();
-
-    Ready { address, about: format!("mode {}", model.name()), pid: id() }.announce(io::stdout()).map_err(
-        |e| {
-            Failure::failed(format!(
-                "cannot print the ready line on stdout: {e}; >/dev/null if nobody reads it"
-            ))
-        },
-    )?;
-    model.serve(listener, server).map_err(Failure::failed)?;
-    ending::report(&model, server, statistics)
+    let ready = Ready { address, about: format!("mode {}", arguments.mode.about().name), pid: id() };
+    server.will_announce(Announcement { ready, label: needs.label, workers: needs.workers });
+    model.serve(listeners, server).map_err(Failure::failed)?;
+    ending::report(server, statistics)
 }

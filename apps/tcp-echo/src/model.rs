@@ -1,99 +1,278 @@
-//! The models, and the one `match` over them. A model says who runs, never what is done with a byte.
+//! The models: the list of modes, and the one `match` over them. A model says who runs, never what is done with a byte.
+//!
+//! To add one: write its file under `models/`, with its [`About`], its settings and its `serve`, and enter it here.
 
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
 
-use common::units::plural;
+use common::exit::Failure;
+use serde::Serialize;
 
-use crate::models::{pool, process, thread};
+use crate::cli::ModeOptions;
+use crate::models::{
+    async_tasks, event_loop, hybrid, iterative, pool, prefork, prethread, process, thread, uring,
+};
 use crate::server::Server;
+
+/// The name of a model on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// One connection at a time
+    Iterative,
+    /// A process per connection
+    Process,
+    /// N processes, each accepts for itself
+    Prefork,
+    /// A thread per connection
+    Thread,
+    /// N threads, each accepts for itself
+    Prethread,
+    /// N workers behind a queue of accepted connections
+    Pool,
+    /// N loops on readiness
+    EventLoop,
+    /// Loops own the sockets, a thread pool serves the ready requests
+    Hybrid,
+    /// A tokio task per connection
+    Async,
+    /// N loops on completions (io_uring)
+    Uring,
+}
+
+/// What is to be known of a mode before it is chosen.
+#[derive(Debug, Serialize)]
+pub struct About {
+    /// As on the command line.
+    pub name: &'static str,
+    /// What runs.
+    pub runs: &'static str,
+    /// The options that it takes.
+    pub choices: &'static [Choice],
+    /// How many connections it serves at a time.
+    pub serves: Serves,
+    /// The default of `--buffer` in bytes.
+    pub buffer: u64,
+}
+
+/// An option of a mode.
+#[derive(Debug, Serialize)]
+pub struct Choice {
+    /// As on the command line.
+    pub option: &'static str,
+    /// The values that it may have, the default first; none listed: a number or a size.
+    pub values: &'static [&'static str],
+}
+
+impl Choice {
+    /// An option that takes a number or a size.
+    #[must_use]
+    pub const fn number(option: &'static str) -> Self {
+        Self { option, values: &[] }
+    }
+
+    /// An option that takes one of these, the first by default.
+    #[must_use]
+    pub const fn one_of(option: &'static str, values: &'static [&'static str]) -> Self {
+        Self { option, values }
+    }
+}
+
+/// `--accept open|mutex` or `--workers N`.
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = if self.values.is_empty() { "N".to_owned() } else { self.values.join("|") };
+        write!(f, "{} {values}", self.option)
+    }
+}
+
+/// How many connections are served at a time; the next one waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Serves {
+    /// One.
+    One,
+    /// As many as there are workers.
+    AsManyAsWorkers,
+    /// As many as come.
+    AsManyAsCome,
+}
+
+/// What a crash (a memory fault, an abort, a kill) in one handler ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CrashEnds {
+    /// The connection of that handler, with its process.
+    ItsConnection,
+    /// The whole server.
+    Everything,
+}
+
+/// What a model needs from the server before it starts, and what it is called.
+#[derive(Debug)]
+pub struct Needs {
+    /// Buffers to be reserved.
+    pub buffers: usize,
+    /// Descriptors of its own in the server's process.
+    pub descriptors: u64,
+    /// Workers with counters of their own.
+    pub workers: usize,
+    /// Listeners on the one address: more than one share the port (`SO_REUSEPORT`).
+    pub listeners: Listeners,
+    /// What a crash in one handler ends.
+    pub crash: CrashEnds,
+    /// The model with what tells it from others, for reports: `pool of 2 workers`.
+    pub label: String,
+}
+
+/// How the port is listened on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listeners {
+    /// One listener.
+    One,
+    /// So many, between which the kernel chooses.
+    Reuseport(usize),
+}
 
 /// A concurrency model with its own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
-    /// A thread per connection.
-    Thread(thread::Settings),
-    /// A process per connection.
+    /// See [`iterative`].
+    Iterative,
+    /// See [`process`].
     Process(process::Spawn),
-    /// A fixed number of workers behind a queue of accepted connections.
+    /// See [`prefork`].
+    Prefork(prefork::Settings),
+    /// See [`thread`].
+    Thread(thread::Settings),
+    /// See [`prethread`].
+    Prethread(prethread::Settings),
+    /// See [`pool`].
     Pool(pool::Settings),
+    /// See [`event_loop`].
+    EventLoop(event_loop::Settings),
+    /// See [`hybrid`].
+    Hybrid(hybrid::Settings),
+    /// See [`async_tasks`].
+    Async(async_tasks::Settings),
+    /// See [`uring`].
+    Uring(uring::Settings),
+}
+
+impl Mode {
+    /// What is to be known of it.
+    #[must_use]
+    pub fn about(self) -> &'static About {
+        match self {
+            Self::Iterative => &iterative::ABOUT,
+            Self::Process => &process::ABOUT,
+            Self::Prefork => &prefork::ABOUT,
+            Self::Thread => &thread::ABOUT,
+            Self::Prethread => &prethread::ABOUT,
+            Self::Pool => &pool::ABOUT,
+            Self::EventLoop => &event_loop::ABOUT,
+            Self::Hybrid => &hybrid::ABOUT,
+            Self::Async => &async_tasks::ABOUT,
+            Self::Uring => &uring::ABOUT,
+        }
+    }
 }
 
 impl Model {
-    /// Serves until a stop is requested and the connections have drained.
+    /// The model of this mode with these settings, of which the mode takes all that were given.
+    ///
+    /// # Errors
+    /// A value that cannot be.
+    pub fn new(mode: Mode, options: &ModeOptions) -> Result<Self, Failure> {
+        Ok(match mode {
+            Mode::Iterative => Self::Iterative,
+            Mode::Process => Self::Process(options.spawn.unwrap_or(process::Spawn::Fork)),
+            Mode::Prefork => Self::Prefork(prefork::Settings::from(options)?),
+            Mode::Thread => Self::Thread(thread::Settings::from(options)?),
+            Mode::Prethread => Self::Prethread(prethread::Settings::from(options)?),
+            Mode::Pool => Self::Pool(pool::Settings::from(options)?),
+            Mode::EventLoop => Self::EventLoop(event_loop::Settings::from(options)?),
+            Mode::Hybrid => Self::Hybrid(hybrid::Settings::from(options)?),
+            Mode::Async => Self::Async(async_tasks::Settings::from(options)?),
+            Mode::Uring => Self::Uring(uring::Settings::from(options)?),
+        })
+    }
+
+    /// What it needs, where `max_connections` may be open.
+    #[must_use]
+    pub fn needs(&self, max_connections: u32) -> Needs {
+        match self {
+            Self::Iterative => iterative::needs(),
+            Self::Process(spawn) => process::needs(*spawn),
+            Self::Prefork(settings) => settings.needs(),
+            Self::Thread(_) => thread::needs(max_connections),
+            Self::Prethread(settings) => settings.needs(),
+            Self::Pool(settings) => settings.needs(),
+            Self::EventLoop(settings) => settings.needs(),
+            Self::Hybrid(settings) => settings.needs(),
+            Self::Async(settings) => settings.needs(),
+            Self::Uring(settings) => settings.needs(),
+        }
+    }
+
+    /// Serves until a stop is requested and the connections have drained. There are as many listeners as the model
+    /// [needs](Needs::listeners).
     ///
     /// # Errors
     /// The server cannot start, or its listener is broken. A connection's error never comes here.
-    pub fn serve(&self, listener: TcpListener, server: &'static Server) -> io::Result<()> {
+    pub fn serve(&self, listeners: Vec<TcpListener>, server: &'static Server) -> io::Result<()> {
         match self {
-            Self::Thread(settings) => thread::serve(listener, server, *settings),
-            Self::Process(spawn) => process::serve(listener, server, *spawn),
-            Self::Pool(settings) if settings.of == pool::Of::Threads => {
-                pool::threads::serve(listener, server, *settings)
-            }
-            Self::Pool(settings) => pool::processes::serve(listener, server, *settings),
-        }
-    }
-
-    /// How many buffers have to be reserved, where `max_connections` may be open.
-    #[must_use]
-    pub fn buffers(&self, max_connections: u32) -> usize {
-        match self {
-            Self::Thread(_) => max_connections as usize,
-            // forked children have a buffer of their own, executed ones make one
-            Self::Process(_) => 0,
-            Self::Pool(settings) if settings.of == pool::Of::Threads => settings.workers,
-            // each process has its own copy of one
-            Self::Pool(_) => 1,
-        }
-    }
-
-    /// How many descriptors of its own it needs in the server's process.
-    #[must_use]
-    pub fn descriptors(&self) -> u64 {
-        match self {
-            // a channel to each worker
-            Self::Pool(settings) if settings.of == pool::Of::Processes => settings.workers as u64,
-            Self::Thread(_) | Self::Process(_) | Self::Pool(_) => 0,
-        }
-    }
-
-    /// Its name in the ready line, as on the command line.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Thread(_) => "thread",
-            Self::Process(_) => "process",
-            Self::Pool(_) => "pool",
-        }
-    }
-
-    /// How many workers a pool has; 0 where there is none.
-    #[must_use]
-    pub fn workers(&self) -> usize {
-        match self {
-            Self::Thread(_) | Self::Process(_) => 0,
-            Self::Pool(settings) => settings.workers,
+            Self::Iterative => iterative::serve(listeners, server),
+            Self::Process(spawn) => process::serve(only(listeners)?, server, *spawn),
+            Self::Prefork(settings) => prefork::serve(listeners, server, *settings),
+            Self::Thread(settings) => thread::serve(only(listeners)?, server, *settings),
+            Self::Prethread(settings) => prethread::serve(listeners, server, *settings),
+            Self::Pool(settings) => pool::serve(only(listeners)?, server, *settings),
+            Self::EventLoop(settings) => event_loop::serve(listeners, server, *settings),
+            Self::Hybrid(settings) => hybrid::serve(listeners, server, *settings),
+            Self::Async(settings) => async_tasks::serve(listeners, server, *settings),
+            Self::Uring(settings) => uring::serve(listeners, server, *settings),
         }
     }
 }
 
-/// With what tells it from others: `thread`, `process by exec`, `pool of 2 workers`.
-impl fmt::Display for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Thread(_) => write!(f, "thread"),
-            Self::Process(process::Spawn::Fork) => write!(f, "process"),
-            Self::Process(process::Spawn::Exec) => write!(f, "process by exec"),
-            Self::Pool(settings) => {
-                let workers = plural(settings.workers as u64, "worker");
-                write!(
-                    f,
-                    "pool of {workers}{}",
-                    if settings.of == pool::Of::Processes { " (processes)" } else { "" }
-                )
-            }
+/// The listener of a model that needs one.
+fn only(listeners: Vec<TcpListener>) -> io::Result<TcpListener> {
+    listeners.into_iter().next().ok_or_else(|| io::Error::other("no listener"))
+}
+
+/// Calls a macro with some tokens of the caller's and then every mode and sub-option, named: the list that all promises are
+/// tested on.
+#[macro_export]
+macro_rules! for_every_variant {
+    ($callback:ident $($first:tt)*) => {
+        $callback! { $($first)*
+            iterative: "--mode iterative",
+            process_by_fork: "--mode process",
+            process_by_exec: "--mode process --spawn exec",
+            prefork_open: "--mode prefork --workers 16",
+            prefork_flock: "--mode prefork --accept flock --workers 16",
+            prefork_mutex: "--mode prefork --accept mutex --workers 16",
+            prefork_reuseport: "--mode prefork --accept reuseport --workers 16",
+            thread: "--mode thread",
+            thread_with_spares: "--mode thread --spare 8",
+            prethread_open: "--mode prethread --workers 16",
+            prethread_mutex: "--mode prethread --accept mutex --workers 16",
+            prethread_reuseport: "--mode prethread --accept reuseport --workers 16",
+            pool_of_threads: "--mode pool --workers 16",
+            pool_of_threads_lifo: "--mode pool --queue lifo --workers 16",
+            pool_of_processes: "--mode pool --of processes --workers 16",
+            pool_of_processes_lifo: "--mode pool --of processes --queue lifo --workers 16",
+            event_loop_shared: "--mode event-loop --workers 2",
+            event_loop_exclusive: "--mode event-loop --accept exclusive --workers 2",
+            event_loop_reuseport: "--mode event-loop --accept reuseport --workers 2",
+            event_loop_main: "--mode event-loop --accept main --workers 2",
+            hybrid: "--mode hybrid --workers 2 --offload 16",
+            async_multi: "--mode async --workers 2",
+            async_current: "--mode async --runtime current",
+            async_per_core: "--mode async --runtime per-core --workers 2",
+            uring_multishot: "--mode uring --workers 2",
+            uring_oneshot: "--mode uring --recv oneshot --workers 2",
         }
-    }
+    };
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::work::Work;
+
 /// The most that `--buffer` may ask for: no connection holds more memory of ours.
 pub const BUFFER_MAX: usize = 64 * 1024;
 
@@ -28,6 +30,8 @@ pub struct Options {
     pub drain_idle: Duration,
     /// Where the statistics go at the end.
     pub stats: Option<PathBuf>,
+    /// What each request costs beside its echo.
+    pub work: Work,
     /// Whether clients may order faults.
     pub faults: bool,
     /// 0: nothing, 1: connections, 2: every echo.

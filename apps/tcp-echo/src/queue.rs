@@ -1,4 +1,4 @@
-//! A bounded first-in-first-out queue between one thread that accepts and the threads that serve.
+//! A bounded queue between one thread that accepts and the threads that serve: first in, first out, or the newest first.
 //!
 //! A mutex and two condition variables, as in every textbook. What it adds: it counts who waits, and wakes nobody
 //! when nobody waits, because waking is a system call. (A channel of `crossbeam` was here before: a taker of its that
@@ -6,13 +6,19 @@
 //! connections.)
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::cli::Order;
 
 /// The queue.
 #[derive(Debug)]
 pub struct Queue<T> {
     capacity: usize,
+    order: Order,
+    /// As of the last change: for statistics, without the lock.
+    length: AtomicUsize,
     state: Mutex<State<T>>,
     more: Condvar,
     room: Condvar,
@@ -32,8 +38,21 @@ impl<T> Queue<T> {
     /// An empty queue that never holds more than `capacity` items.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let state = State { items: VecDeque::with_capacity(capacity), takers: 0, givers: 0, closed: false };
-        Self { capacity, state: Mutex::new(state), more: Condvar::new(), room: Condvar::new() }
+        Self::ordered(capacity, Order::Fifo)
+    }
+
+    /// The same, out of which the oldest or the newest item is taken first.
+    #[must_use]
+    pub fn ordered(capacity: usize, order: Order) -> Self {
+        let state = State { items: VecDeque::with_capacity(capacity.min(1024)), takers: 0, givers: 0, closed: false };
+        Self {
+            capacity,
+            order,
+            length: AtomicUsize::new(0),
+            state: Mutex::new(state),
+            more: Condvar::new(),
+            room: Condvar::new(),
+        }
     }
 
     /// Puts an item at the end.
@@ -58,6 +77,7 @@ impl<T> Queue<T> {
             return Err(item);
         }
         state.items.push_back(item);
+        self.length.store(state.items.len(), Ordering::Relaxed);
         let somebody_waits = state.takers > 0;
         drop(state);
         if somebody_waits {
@@ -76,7 +96,7 @@ impl<T> Queue<T> {
         state.givers -= 1;
     }
 
-    /// Takes the oldest item, and waits for one if there is none; `None` once the queue is closed and empty.
+    /// Takes the next item, and waits for one if there is none; `None` once the queue is closed and empty.
     pub fn take(&self) -> Option<T> {
         self.take_as_one_of(usize::MAX)
     }
@@ -85,7 +105,12 @@ impl<T> Queue<T> {
     pub fn take_as_one_of(&self, most: usize) -> Option<T> {
         let mut state = self.lock();
         loop {
-            if let Some(item) = state.items.pop_front() {
+            let next = match self.order {
+                Order::Fifo => state.items.pop_front(),
+                Order::Lifo => state.items.pop_back(),
+            };
+            if let Some(item) = next {
+                self.length.store(state.items.len(), Ordering::Relaxed);
                 let somebody_waits = state.givers > 0;
                 drop(state);
                 if somebody_waits {
@@ -100,6 +125,16 @@ impl<T> Queue<T> {
             state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.takers -= 1;
         }
+    }
+
+    /// How many items are in it.
+    pub fn len(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Nothing more will come: whoever waits for an item is told.
@@ -141,6 +176,13 @@ mod tests {
         let mut all = taken.concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..ITEMS));
+    }
+
+    #[test]
+    fn the_newest_comes_first_if_that_was_asked_for() {
+        let queue = Queue::ordered(3, Order::Lifo);
+        assert_eq!((queue.put(1), queue.put(2), queue.put(3)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!((queue.take(), queue.take(), queue.len()), (Some(3), Some(2), 1));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A seat is the right to be one of `--max-conns` connections. At the limit the server stops accepting, so that the
 //! next client waits in the backlog and is served when one leaves.
 
+use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use common::signals::{self, OnStop};
@@ -12,11 +14,36 @@ use crate::stats::Counters;
 pub struct Seat(&'static Counters);
 
 impl Seat {
-    /// Takes a seat: a connection was accepted.
+    /// Takes a seat: a connection was accepted, by the only thread that accepts.
     #[must_use]
     pub fn take(counters: &'static Counters) -> Self {
+        counters.active.fetch_add(1, Ordering::SeqCst);
         counters.entered();
         Self(counters)
+    }
+
+    /// Accepts somebody if there is a seat; where several accept, the seat must be there first. `Ok(None)` if there is none.
+    ///
+    /// # Errors
+    /// As `accept`.
+    pub fn take_with<T>(
+        counters: &'static Counters,
+        seats: u32,
+        accept: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<Option<(T, Self)>> {
+        if !counters.reserve(seats) {
+            return Ok(None);
+        }
+        match accept() {
+            Ok(accepted) => {
+                counters.entered();
+                Ok(Some((accepted, Self(counters))))
+            }
+            Err(e) => {
+                counters.not_needed();
+                Err(e)
+            }
+        }
     }
 
     /// The connection went to a child process: whoever reaps the child gives the seat back.

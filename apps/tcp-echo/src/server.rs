@@ -7,12 +7,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use common::ready::Ready;
 use common::signals::{self, OnStop};
 
 use crate::buffers::Buffers;
 use crate::log::Log;
 use crate::options::Options;
-use crate::stats::Counters;
+use crate::session::Session;
+use crate::stats::{Counters, Report};
+use crate::supervisor;
 use crate::sys::shared::SharedCounters;
 
 /// The server's common ground.
@@ -29,6 +32,18 @@ pub struct Server {
     shared: SharedCounters,
     started: Instant,
     drain_deadline: OnceLock<Instant>,
+    announcement: OnceLock<Announcement>,
+}
+
+/// What is said when the server is ready.
+#[derive(Debug)]
+pub struct Announcement {
+    /// The ready line.
+    pub ready: Ready,
+    /// How the model calls itself in reports.
+    pub label: String,
+    /// Workers with counters of their own.
+    pub workers: usize,
 }
 
 impl Server {
@@ -47,7 +62,37 @@ impl Server {
             shared,
             started: Instant::now(),
             drain_deadline: OnceLock::new(),
+            announcement: OnceLock::new(),
         })))
+    }
+
+    /// What [`Server::ready`] will say.
+    pub fn will_announce(&self, announcement: Announcement) {
+        let _ = self.announcement.set(announcement);
+    }
+
+    /// The model is complete, workers and all, and accepts: tells whoever waits for it.
+    ///
+    /// # Errors
+    /// stdout cannot be written, so nobody will ever learn the port.
+    pub fn ready(&self) -> io::Result<()> {
+        let Some(announcement) = self.announcement.get() else { return Ok(()) };
+        announcement.ready.announce(io::stdout()).map_err(|e| {
+            let advice = ">/dev/null if nobody reads it";
+            io::Error::new(e.kind(), format!("cannot print the ready line on stdout: {e}; {advice}"))
+        })?;
+        supervisor::ready();
+        Ok(())
+    }
+
+    /// The statistics as they are now.
+    ///
+    /// # Errors
+    /// The kernel has no accounts for us.
+    pub fn report(&self) -> io::Result<Report> {
+        let (label, workers) =
+            self.announcement.get().map_or(("", 0), |said| (said.label.as_str(), said.workers));
+        Report::of(self.counters, label.to_owned(), workers, self.started.elapsed().as_secs_f64())
     }
 
     /// The memory of the counters, for a child that is executed.
@@ -60,10 +105,23 @@ impl Server {
         *self.drain_deadline.get_or_init(|| Instant::now() + self.options.drain_timeout)
     }
 
+    /// A session for a new connection.
+    #[must_use]
+    pub fn session(&'static self) -> Session {
+        Session::new(self.options.faults, &self.options.work)
+    }
+
     /// A stop was requested: the drain time-out runs, and children that are only being started will know.
     pub fn start_draining(&self) {
         self.drain_deadline();
+        supervisor::stopping();
         self.counters.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// A stop was requested, here or in the parent, and the port is closed.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.counters.draining.load(Ordering::SeqCst)
     }
 
     /// Waits until every connection has ended, or for the drain time-out; what is left then is counted as cut.
@@ -72,11 +130,6 @@ impl Server {
         if !signals::wait_until(Some(deadline), OnStop::GoOn, || self.counters.active() == 0) {
             self.counters.cut(self.counters.active() as usize);
         }
-    }
-
-    /// How long it has been running.
-    pub fn age(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// How long a read-and-throw-away may take in all before a finished connection is closed.

@@ -10,6 +10,7 @@
 //! ```text
 //!          received(bytes)            sent(all)
 //!   Open ───────────────▶ Open+reply ──────────▶ Open          received(nothing)
+//!         (with work that waits, waited() comes in between)
 //!     │ expired() while idle      │ expired()                 Open ───────────▶ Closed
 //!     ▼                           ▼
 //!   Finishing ──finished()──▶ Lingering ──received(nothing) or expired()──▶ Closed
@@ -19,8 +20,10 @@
 //! on its way to the client. So the write side is shut down first, and what still comes is read and thrown away.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::faults::{Fault, Watch};
+use crate::work::Work;
 
 /// What a connection needs from the outside before it can go on. Plain data: it borrows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Want {
     Read,
     /// Write this range of the buffer, then tell [`Session::sent`].
     Write(Range<usize>),
+    /// Wait so long in whatever way suits the model, then tell [`Session::waited`].
+    Wait(Duration),
     /// Shut down the write side (the client sees the end of the stream), then tell [`Session::finished`].
     Finish,
     /// Close the socket: the session is over.
@@ -59,18 +64,30 @@ enum Phase {
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
-    /// What of the driver's buffer still has to be written.
-    reply: Range<usize>,
-    phase: Phase,
+    /// What of the driver's buffer still has to be written. (32 bits: no buffer is larger than 64 KiB, and ten thousand idle
+    /// sessions are kept small.)
+    reply: Range<u32>,
+    /// How long the reply has to wait first.
+    wait: Duration,
     echoed: u64,
+    work: &'static Work,
+    phase: Phase,
     faults: Watch,
 }
 
 impl Session {
-    /// A new connection. With `faults`, its first bytes may order one (see [`crate::faults`]).
+    /// A new connection, each of whose requests costs this work. With `faults`, its first bytes may order one (see
+    /// [`crate::faults`]).
     #[must_use]
-    pub fn new(faults: bool) -> Self {
-        Self { reply: 0..0, phase: Phase::Open, echoed: 0, faults: Watch::new(faults) }
+    pub fn new(faults: bool, work: &'static Work) -> Self {
+        Self {
+            reply: 0..0,
+            wait: Duration::ZERO,
+            echoed: 0,
+            work,
+            phase: Phase::Open,
+            faults: Watch::new(faults),
+        }
     }
 
     /// What the session wants now. Asking twice is harmless.
@@ -78,7 +95,8 @@ impl Session {
     pub fn want(&self) -> Want {
         match self.phase {
             Phase::Open if self.reply.is_empty() => Want::Read,
-            Phase::Open => Want::Write(self.reply.clone()),
+            Phase::Open if !self.wait.is_zero() => Want::Wait(self.wait),
+            Phase::Open => Want::Write(self.reply.start as usize..self.reply.end as usize),
             Phase::Finishing => Want::Finish,
             Phase::Lingering => Want::Read,
             Phase::Closed => Want::Close,
@@ -93,8 +111,12 @@ impl Session {
         match self.phase {
             Phase::Open | Phase::Lingering if bytes.is_empty() => self.phase = Phase::Closed,
             Phase::Open => {
-                self.reply = 0..bytes.len();
-                return self.faults.observe(bytes);
+                self.reply = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                let fault = self.faults.observe(bytes);
+                if fault.is_none() {
+                    self.wait = self.work.perform();
+                }
+                return fault;
             }
             Phase::Lingering | Phase::Finishing | Phase::Closed => {}
         }
@@ -103,8 +125,19 @@ impl Session {
 
     /// The first `n` bytes of the wanted range have been written.
     pub fn sent(&mut self, n: usize) {
-        self.reply.start = (self.reply.start + n).min(self.reply.end);
+        self.reply.start = self.reply.end.min(self.reply.start.saturating_add(u32::try_from(n).unwrap_or(u32::MAX)));
         self.echoed += n as u64;
+    }
+
+    /// The wanted wait is over.
+    pub fn waited(&mut self) {
+        self.wait = Duration::ZERO;
+    }
+
+    /// An unsent reply lies in the driver's buffer: that memory must stay as it is. The length of what must be kept.
+    #[must_use]
+    pub fn holds(&self) -> usize {
+        if self.phase == Phase::Open && !self.reply.is_empty() { self.reply.end as usize } else { 0 }
     }
 
     /// The write side has been shut down: from now on, read and throw away.
@@ -119,6 +152,7 @@ impl Session {
     pub fn limit(&self) -> Limit {
         match self.phase {
             Phase::Open if self.reply.is_empty() => Limit::Idle,
+            Phase::Open if !self.wait.is_zero() => Limit::None,
             Phase::Open => Limit::Write,
             Phase::Lingering => Limit::Linger,
             Phase::Finishing | Phase::Closed => Limit::None,
@@ -147,9 +181,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const WAITING: Work = Work::Wait(Duration::from_secs(1));
+
     /// Drives a session by hand: chunks come in, writes take at most `writes[i]` bytes; gives what was echoed.
     fn echo(chunks: &[Vec<u8>], writes: &[usize]) -> Vec<u8> {
-        let mut session = Session::new(false);
+        let mut session = Session::new(false, &Work::None);
         let (mut out, mut turn) = (Vec::new(), 0);
         let mut writes = writes.iter().cycle();
         let mut buffer = Vec::new();
@@ -165,6 +201,7 @@ mod tests {
                     out.extend_from_slice(&buffer[range][..n]);
                     session.sent(n);
                 }
+                Want::Wait(_) => session.waited(),
                 Want::Finish => session.finished(),
                 Want::Close => return out,
             }
@@ -182,8 +219,8 @@ mod tests {
 
         /// Whatever the driver tells in whatever order: no panic, and `Closed` is for ever.
         #[test]
-        fn no_order_of_events_breaks_it(events in prop::collection::vec(0u8..5, 0..60)) {
-            let mut session = Session::new(true);
+        fn no_order_of_events_breaks_it(events in prop::collection::vec(0u8..6, 0..60)) {
+            let mut session = Session::new(true, &WAITING);
             let mut closed = false;
             for event in events {
                 match event {
@@ -191,6 +228,7 @@ mod tests {
                     1 => drop(session.received(&mut [])),
                     2 => session.sent(2),
                     3 => session.finished(),
+                    4 => session.waited(),
                     _ => session.expired(),
                 }
                 prop_assert!(!closed || session.want() == Want::Close);
@@ -202,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_idle_client_gets_the_end_and_its_rest_is_thrown_away() {
-        let mut session = Session::new(false);
+        let mut session = Session::new(false, &Work::None);
         assert_eq!((session.want(), session.limit()), (Want::Read, Limit::Idle));
         session.expired();
         assert_eq!(session.want(), Want::Finish);
@@ -216,8 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_has_to_wait_is_written_afterwards() {
+        let mut session = Session::new(false, &WAITING);
+        session.received(&mut [1, 2]);
+        assert_eq!((session.want(), session.limit()), (Want::Wait(Duration::from_secs(1)), Limit::None));
+        // its buffer is not free meanwhile
+        assert_eq!(session.holds(), 2);
+        session.waited();
+        assert_eq!((session.want(), session.limit()), (Want::Write(0..2), Limit::Write));
+        session.sent(2);
+        assert_eq!((session.want(), session.holds()), (Want::Read, 0));
+    }
+
+    #[test]
     fn a_client_that_takes_nothing_is_closed() {
-        let mut session = Session::new(false);
+        let mut session = Session::new(false, &Work::None);
         session.received(&mut [1, 2, 3]);
         session.sent(1);
         assert_eq!((session.want(), session.limit()), (Want::Write(1..3), Limit::Write));

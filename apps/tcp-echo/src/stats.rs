@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 use std::{io, process};
 
 use common::units;
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::sys::reap::Roll;
 use crate::sys::shared::{self, SharedCounters};
 
-/// The most workers that a pool may have: each has its own counter.
+/// The most workers that a model may have: each has its own counter.
 pub const WORKERS_MAX: usize = 1024;
 
 /// What can go wrong with a connection, by kind.
@@ -67,14 +68,95 @@ pub struct Counters {
     connections: AtomicU64,
     bytes: AtomicU64,
     problems: [AtomicU64; PROBLEMS.len()],
-    accepted_by: [AtomicU64; WORKERS_MAX],
     cut: AtomicU32,
     /// A stop has been requested: for processes that were started too late to get the signal.
     pub draining: AtomicBool,
     /// Log lines thrown away because nobody read them.
     pub log_lines_dropped: AtomicU64,
+    /// Connections, or with offloading requests, that waited for a worker.
+    pub queue: QueueCounters,
+    /// What each worker did; where there are none, all zero.
+    pub workers: [WorkerCounters; WORKERS_MAX],
     /// The processes that hold a seat.
     pub(crate) own_children: Roll,
+}
+
+/// What one worker did: a line of the processor's cache for each, so that none slows down another.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct WorkerCounters {
+    accepted: AtomicU64,
+    bytes: AtomicU64,
+    active: AtomicU32,
+    restarts: AtomicU32,
+    spurious_wakeups: AtomicU64,
+    lag_max_ms: AtomicU64,
+}
+
+impl WorkerCounters {
+    /// It took a connection.
+    pub fn accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection of its ended, after so many bytes were sent back.
+    pub fn ended(&self, echoed: u64) {
+        self.bytes.fetch_add(echoed, Ordering::Relaxed);
+        self.active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// It died and is replaced; gives how many connections died with it.
+    pub fn died(&self) -> u32 {
+        self.active.swap(0, Ordering::Relaxed)
+    }
+
+    /// Another one takes its place.
+    pub fn restarted(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It was woken because there was somebody to accept, and found nobody.
+    pub fn woken_for_nothing(&self) {
+        self.spurious_wakeups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its loop did not look for events for so long.
+    pub fn lag(&self, milliseconds: u64) {
+        // written by one thread
+        if milliseconds > self.lag_max_ms.load(Ordering::Relaxed) {
+            self.lag_max_ms.store(milliseconds, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long a queue was and how long it took.
+#[derive(Debug)]
+#[repr(C)]
+pub struct QueueCounters {
+    depth: AtomicU32,
+    max_depth: AtomicU32,
+    taken: AtomicU64,
+    waited_ns: AtomicU64,
+    max_wait_ns: AtomicU64,
+}
+
+impl QueueCounters {
+    /// Something was put in, and so many are there now.
+    pub fn put(&self, depth: usize) {
+        let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+        self.depth.store(depth, Ordering::Relaxed);
+        self.max_depth.fetch_max(depth, Ordering::Relaxed);
+    }
+
+    /// Something was taken out after it had waited so long, and so many are left.
+    pub fn taken(&self, waited: Duration, depth: usize) {
+        let ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.depth.store(u32::try_from(depth).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.waited_ns.fetch_add(ns, Ordering::Relaxed);
+        self.max_wait_ns.fetch_max(ns, Ordering::Relaxed);
+    }
 }
 
 impl Counters {
@@ -94,12 +176,23 @@ impl Counters {
         shared::inherited(descriptor)
     }
 
-    /// A connection was accepted; it counts as active until [`Counters::left`]. One thread accepts.
+    /// Makes room for a connection that is going to be accepted, unless `most` are there already.
+    pub fn reserve(&self, most: u32) -> bool {
+        let one_more = |active| (active < most).then_some(active + 1);
+        self.active.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
+    }
+
+    /// The room was not needed: nobody came.
+    pub fn not_needed(&self) {
+        self.active.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// A connection was accepted, for whom room was made before; it counts as active until [`Counters::left`].
     pub fn entered(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        let active = self.active.fetch_add(1, Ordering::SeqCst) + 1;
+        let active = self.active();
         if active > self.max_active.load(Ordering::Relaxed) {
-            self.max_active.store(active, Ordering::Relaxed);
+            self.max_active.fetch_max(active, Ordering::Relaxed);
         }
     }
 
@@ -134,11 +227,9 @@ impl Counters {
         self.problems[problem as usize].load(Ordering::Relaxed)
     }
 
-    /// This worker took a connection from the queue.
-    pub fn accepted_by(&self, worker: usize) {
-        if let Some(counter) = self.accepted_by.get(worker) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+    /// The counters of this worker; a number beyond [`WORKERS_MAX`] counts with the last.
+    pub fn worker(&self, number: usize) -> &WorkerCounters {
+        &self.workers[number.min(WORKERS_MAX - 1)]
     }
 }
 
@@ -157,8 +248,12 @@ pub struct Report {
     pub bytes: u64,
     /// How often what went wrong.
     pub errors: BTreeMap<&'static str, u64>,
-    /// Connections that each pool worker took; empty where there is no pool.
-    pub accepted_per_worker: Vec<u64>,
+    /// Connections open now; 0 at the end, unless some were cut.
+    pub active: u32,
+    /// What each worker did; empty where there are none.
+    pub workers: Vec<WorkerReport>,
+    /// The queue between those who accept and those who serve; all zero where there is none.
+    pub queue: QueueReport,
     /// The most connections at a time.
     pub max_active: u32,
     /// Connections still open when the drain time-out had passed.
@@ -169,6 +264,39 @@ pub struct Report {
     pub usage_self: Used,
     /// What its children used, those that have been waited for.
     pub usage_children: Used,
+}
+
+/// One worker: a thread, a process or a loop.
+#[derive(Debug, Serialize)]
+pub struct WorkerReport {
+    /// Connections that it took.
+    pub accepted: u64,
+    /// Connections that it has now.
+    pub active: u32,
+    /// Bytes that it sent back over connections that have ended.
+    pub bytes: u64,
+    /// How often it died and was replaced.
+    pub restarts: u32,
+    /// How often it was woken to accept somebody who was not there any more.
+    pub spurious_wakeups: u64,
+    /// The longest time, in ms and to 4 ms, for which its loop did not look for events: how long one handler held up the
+    /// others.
+    pub loop_lag_max_ms: u64,
+}
+
+/// How long the queue was, and what that cost.
+#[derive(Debug, Serialize)]
+pub struct QueueReport {
+    /// How many wait now.
+    pub depth: u32,
+    /// The most that ever waited.
+    pub max_depth: u32,
+    /// How many went through it.
+    pub taken: u64,
+    /// How long one waited on average, in µs.
+    pub mean_wait_us: f64,
+    /// The longest wait, in µs.
+    pub max_wait_us: f64,
 }
 
 /// Resources used, by the kernel's own accounts.
@@ -196,13 +324,41 @@ impl Report {
             connections: load(&counters.connections),
             bytes: load(&counters.bytes),
             errors: PROBLEMS.into_iter().zip(counters.problems.iter().map(load)).collect(),
-            accepted_per_worker: counters.accepted_by.iter().take(workers).map(load).collect(),
+            active: counters.active(),
+            workers: counters.workers.iter().take(workers).map(WorkerReport::of).collect(),
+            queue: QueueReport::of(&counters.queue),
             max_active: counters.max_active.load(Ordering::Relaxed),
             cut: counters.cut.load(Ordering::Relaxed),
             log_lines_dropped: load(&counters.log_lines_dropped),
             usage_self: Used::from(getrusage(UsageWho::RUSAGE_SELF)?),
             usage_children: Used::from(getrusage(UsageWho::RUSAGE_CHILDREN)?),
         })
+    }
+}
+
+impl WorkerReport {
+    fn of(worker: &WorkerCounters) -> Self {
+        Self {
+            accepted: worker.accepted.load(Ordering::Relaxed),
+            active: worker.active.load(Ordering::Relaxed),
+            bytes: worker.bytes.load(Ordering::Relaxed),
+            restarts: worker.restarts.load(Ordering::Relaxed),
+            spurious_wakeups: worker.spurious_wakeups.load(Ordering::Relaxed),
+            loop_lag_max_ms: worker.lag_max_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl QueueReport {
+    fn of(queue: &QueueCounters) -> Self {
+        let taken = queue.taken.load(Ordering::Relaxed);
+        Self {
+            depth: queue.depth.load(Ordering::Relaxed),
+            max_depth: queue.max_depth.load(Ordering::Relaxed),
+            taken,
+            mean_wait_us: queue.waited_ns.load(Ordering::Relaxed) as f64 / taken.max(1) as f64 / 1e3,
+            max_wait_us: queue.max_wait_ns.load(Ordering::Relaxed) as f64 / 1e3,
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use nix::unistd::{getpid, gettid};
 
 /// The first stop signal's number, 0 before it.
 pub(crate) static STOP: AtomicI32 = AtomicI32::new(0);
+/// A report was requested.
+pub(crate) static REPORT: AtomicBool = AtomicBool::new(false);
 /// The main thread waits for [`WAKE`] or is about to.
 pub(crate) static WAITING: AtomicBool = AtomicBool::new(false);
 /// Readable when somebody woke the main thread.
@@ -64,6 +66,17 @@ pub(crate) fn stop_on(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a signal a request for a report.
+pub(crate) fn report_on(signal: Signal) -> io::Result<()> {
+    // no SA_RESTART: the call that the main thread blocks in ends, and the thread looks around
+    let report = SigAction::new(SigHandler::Handler(on_report_request), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler makes only async-signal-safe calls and preserves errno.
+    unsafe { sigaction(signal, &report) }?;
+    let mut ours = SigSet::empty();
+    ours.add(signal);
+    Ok(ours.thread_unblock()?)
+}
+
 /// Makes the kernel forget a signal; the call that caused it gets an error instead.
 pub(crate) fn ignore(signal: Signal) -> io::Result<()> {
     let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
@@ -86,6 +99,18 @@ extern "C" fn on_stop(signal: c_int) {
     } else {
         let _ = STOP.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
         limit_blocking();
+    }
+    Errno::set_raw(errno);
+}
+
+extern "C" fn on_report_request(signal: c_int) {
+    let errno = Errno::last_raw();
+    let main = MAIN.load(Ordering::SeqCst);
+    if gettid().as_raw() == main {
+        REPORT.store(true, Ordering::SeqCst);
+        wake();
+    } else if getpid().as_raw() == main {
+        send_to_thread(main, signal);
     }
     Errno::set_raw(errno);
 }

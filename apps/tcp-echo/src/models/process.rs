@@ -34,10 +34,32 @@ use nix::unistd::{Pid, getpid, getppid};
 use crate::accept::Acceptor;
 use crate::children;
 use crate::handler::{self, Connection, PANICKED};
+use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::options::{BUFFER_MAX, Options};
 use crate::server::Server;
 use crate::stats::{Counters, Problem};
 use crate::sys::{fork, reap};
+
+/// For the list of modes.
+pub(crate) const ABOUT: About = About {
+    name: "process",
+    runs: "a process per connection",
+    choices: &[Choice::one_of("--spawn", &["fork", "exec"])],
+    serves: Serves::AsManyAsCome,
+    buffer: 16 << 10,
+};
+
+pub(crate) fn needs(spawn: Spawn) -> Needs {
+    Needs {
+        // forked children have a buffer of their own, executed ones make one
+        buffers: 0,
+        descriptors: 0,
+        workers: 0,
+        listeners: Listeners::One,
+        crash: CrashEnds::ItsConnection,
+        label: if spawn == Spawn::Exec { "process by exec" } else { "process" }.to_owned(),
+    }
+}
 
 /// The buffer of all forked children: never touched by the parent, so each writes to a copy of its own. Static, because a
 /// mapping of its own would have to be copied at every fork.
@@ -73,6 +95,7 @@ fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn)
     reap::install(server.counters)?;
     let mut buffer = BUFFER.lock().unwrap_or_else(PoisonError::into_inner);
     let buffer = &mut buffer[..server.options.buffer];
+    server.ready()?;
     let mut acceptor = Acceptor::new(listener, server, children::nudge);
     while let Some(connection) = acceptor.next_connection()? {
         let made = match spawn {
@@ -98,7 +121,7 @@ fn fork_for(
     buffer: &mut [u8],
     server: &'static Server,
 ) -> io::Result<()> {
-    let Connection { stream, peer, seat } = connection;
+    let Connection { stream, peer, seat, .. } = connection;
     let parent = getpid();
     reap::made(|| {
         fork::fork(|| {
@@ -106,7 +129,7 @@ fn fork_for(
                 return 0;
             }
             acceptor.close();
-            if handler::serve(&stream, peer, server, buffer) { 0 } else { PANICKED }
+            if handler::serve(&stream, peer, server, buffer).panicked { PANICKED } else { 0 }
         })
     })?;
     seat.goes_to_child();
@@ -122,13 +145,14 @@ pub(crate) fn dies_with(parent: Pid) -> bool {
 /// An executed child serves it: this program with the socket as its stdin. Without `pre_exec` the standard library
 /// takes the `posix_spawn` path, which does not copy the parent's page tables.
 fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
-    let Connection { stream, peer, seat } = connection;
+    let Connection { stream, peer, seat, .. } = connection;
     let counters = server.counters_descriptor();
     let inherited = format!("{}/{}/{peer}", getpid(), counters.as_fd().as_raw_fd());
     let options = &server.options;
     let mut command = Command::new("/proc/self/exe");
     command.arg("--serve-stdin").arg(inherited);
     command.arg("--buffer").arg(options.buffer.to_string());
+    command.arg("--work").arg(options.work.to_string());
     command.arg("--drain-idle").arg(format!("{}us", options.drain_idle.as_micros()));
     if options.faults {
         command.arg("--faults");
@@ -159,6 +183,7 @@ pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
         return Ok(0);
     }
     signals::install_in_child()?;
+    signals::install_report_request()?;
     let shared = Counters::inherited(counters.parse().map_err(|_| nonsense())?)?;
     // a nudge that came before the handlers were there is lost; this flag is not
     if shared.counters.draining.load(Ordering::SeqCst) {
@@ -168,5 +193,5 @@ pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
     server.log.tell_panics();
     let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut buffer = server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?;
-    Ok(if handler::serve(&stream, peer, server, &mut buffer) { 0 } else { PANICKED as u8 })
+    Ok(if handler::serve(&stream, peer, server, &mut buffer).panicked { PANICKED as u8 } else { 0 })
 }

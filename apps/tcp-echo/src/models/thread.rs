@@ -21,13 +21,29 @@ use std::io;
 use std::net::TcpListener;
 use std::thread;
 
+use common::exit::Failure;
 use common::signals;
 
 use crate::accept::Acceptor;
+use crate::cli::ModeOptions;
 use crate::handler::Connection;
+use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::queue::Queue;
 use crate::server::Server;
 use crate::stats::Problem;
+
+/// For the list of modes.
+pub(crate) const ABOUT: About = About {
+    name: "thread",
+    runs: "a thread per connection",
+    choices: &[Choice::number("--stack"), Choice::number("--spare")],
+    serves: Serves::AsManyAsCome,
+    buffer: 16 << 10,
+};
+
+/// The smallest stack that a handler runs in.
+const STACK_MIN: u64 = 16 * 1024;
+const STACK_DEFAULT: u64 = 128 * 1024;
 
 /// What `--mode thread` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +54,33 @@ pub struct Settings {
     pub spare: usize,
 }
 
+impl Settings {
+    pub(crate) fn from(options: &ModeOptions) -> Result<Self, Failure> {
+        let stack = options.stack.unwrap_or(STACK_DEFAULT);
+        if !(STACK_MIN..=1 << 30).contains(&stack) {
+            return Err(Failure::usage("--stack must lie between 16KiB and 1GiB"));
+        }
+        Ok(Self { stack: stack as usize, spare: options.spare.unwrap_or(0) as usize })
+    }
+}
+
+pub(crate) fn needs(max_connections: u32) -> Needs {
+    Needs {
+        buffers: max_connections as usize,
+        descriptors: 0,
+        workers: 0,
+        listeners: Listeners::One,
+        crash: CrashEnds::Everything,
+        label: "thread".to_owned(),
+    }
+}
+
 /// Serves until a stop is requested and the connections have drained.
 pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
     // holds connections only from the hand-over until the waiting thread has woken up
     let spares: &'static Queue<Connection> = Box::leak(Box::new(Queue::new(settings.spare)));
 
+    server.ready()?;
     let mut acceptor = Acceptor::new(listener, server, signals::nudge_threads);
     while let Some(connection) = acceptor.next_connection()? {
         let Err(connection) = spares.hand_over(connection) else { continue };

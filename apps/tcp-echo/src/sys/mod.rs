@@ -10,4 +10,5 @@ pub(crate) mod early;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod reap;
+pub(crate) mod robust;
 pub(crate) mod shared;

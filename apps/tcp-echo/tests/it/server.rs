@@ -50,7 +50,7 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) fn new(variant: Variant) -> Self {
-        let arguments = variant.arguments.iter().map(ToString::to_string).collect();
+        let arguments = variant.arguments();
         Self { variant, arguments, wrapper: vec![], warm: true, stderr: None }
     }
 
@@ -62,7 +62,7 @@ impl Start {
 
     /// Room for this many clients that stay.
     pub(crate) fn room_for(mut self, clients: usize) -> Self {
-        let rest = self.arguments.split_off(self.variant.arguments.len());
+        let rest = self.arguments.split_off(self.variant.arguments().len());
         self.arguments = self.variant.arguments_for(clients);
         self.arguments.extend(rest);
         self

@@ -17,33 +17,38 @@ on_every_variant! { the_numbers_are_right }
 fn the_numbers_are_right(variant: Variant) {
     let server = Server::start(variant, "");
     let pid = server.pid;
-    let mut staying: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
+    let together = variant.at_a_time(3);
+    let mut staying: Vec<Client> = (0..together).map(|_| Client::of(&server)).collect();
     staying.iter_mut().for_each(|client| client.expect_echo(&[1; 1000]));
-    for _ in 0..10 {
+    if together == 1 {
+        // nobody else is served while this one stays
+        staying.clear();
+    }
+    for _ in 0..13 - together {
         Client::of(&server).expect_echo_then_end(&[2; 100]);
     }
     drop(staying);
     let outcome = server.stop();
+    let bytes = 1_000 * together as u64 + 100 * (13 - together as u64);
     // one connection warmed the server up
     assert_eq!(outcome.stat("connections"), 14, "{}", variant.name);
-    assert_eq!(outcome.stat("bytes"), 4_000, "{}", variant.name);
+    assert_eq!(outcome.stat("bytes"), bytes, "{}", variant.name);
     // a passing client's place may be taken again before its handler has quite gone
-    assert!((4..=6).contains(&outcome.stat("max_active")), "{}: {}", variant.name, outcome.stats);
+    assert!((together as u64..=6).contains(&outcome.stat("max_active")), "{}: {}", variant.name, outcome.stats);
     assert_eq!(outcome.stat("pid"), pid as u64);
     let kinds = ["accept", "exhausted", "spawn", "rejected", "broken", "idle", "stalled", "panic", "crash"];
     for kind in kinds {
         assert_eq!(outcome.stat(&format!("errors.{kind}")), 0, "{}: {kind}", variant.name);
     }
-    let per_worker: Vec<u64> = outcome.stats["accepted_per_worker"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|n| n.as_u64().unwrap())
-        .collect();
-    match variant.is_pool() {
-        true => assert_eq!((per_worker.len(), per_worker.iter().sum::<u64>()), (16, 14), "{}", variant.name),
-        false => assert!(per_worker.is_empty(), "{}", variant.name),
+    let workers = outcome.stats["workers"].as_array().unwrap();
+    assert_eq!(workers.len(), variant.needs().workers, "{}", variant.name);
+    let sum = |key: &str| workers.iter().map(|worker| worker[key].as_u64().unwrap()).sum::<u64>();
+    if !workers.is_empty() {
+        assert_eq!((sum("accepted"), sum("bytes")), (14, bytes), "{}: {}", variant.name, outcome.stats);
+        assert_eq!((sum("active"), sum("restarts")), (0, 0), "{}: {}", variant.name, outcome.stats);
     }
+    let queued = variant.has_queue();
+    assert_eq!(outcome.stat("queue.taken"), if queued { 14 } else { 0 }, "{}", variant.name);
     for whose in ["usage_self", "usage_children"] {
         let used = &outcome.stats[whose];
         for number in ["user_seconds", "system_seconds"] {

@@ -21,8 +21,9 @@ const STACK: usize = 128 * 1024;
 const FULL_CHECK: Duration = Duration::from_millis(50);
 
 /// Serves until a stop is requested and the connections have drained.
-pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
-    let queue: &'static Queue<Connection> = Box::leak(Box::new(Queue::new(settings.queue_capacity)));
+pub(super) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
+    let queue: &'static Queue<Connection> =
+        Box::leak(Box::new(Queue::ordered(settings.queue_capacity, settings.queue)));
     for number in 0..settings.workers {
         thread::Builder::new()
             .stack_size(STACK)
@@ -30,6 +31,7 @@ pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Se
             .map_err(|e| io::Error::new(e.kind(), format!("no thread for worker {number}: {e}")))?;
     }
 
+    server.ready()?;
     let mut acceptor = Acceptor::new(listener, server, signals::nudge_threads);
     while let Some(connection) = acceptor.next_connection()? {
         put(connection, queue, &mut acceptor, server, settings.on_full);
@@ -43,9 +45,10 @@ pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Se
 fn work(number: usize, queue: &Queue<Connection>, server: &'static Server) {
     // there are as many buffers as workers
     let Some(mut buffer) = server.buffers.take() else { return };
+    let worker = server.counters.worker(number);
     while let Some(connection) = queue.take() {
-        server.counters.accepted_by(number);
-        drop(connection.serve(server, &mut buffer));
+        server.counters.queue.taken(connection.since.elapsed(), queue.len());
+        connection.serve_as(worker, server, &mut buffer);
     }
 }
 
@@ -58,7 +61,10 @@ fn put(
     server: &Server,
     on_full: OnFull,
 ) {
-    let Err(mut waiting) = queue.put(connection) else { return };
+    let Err(mut waiting) = queue.put(connection) else {
+        server.counters.queue.put(queue.len());
+        return;
+    };
     if on_full == OnFull::Reject {
         server.counters.problem(Problem::Rejected);
         server.log.complain("the queue is full: connections are closed");

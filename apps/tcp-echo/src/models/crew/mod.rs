@@ -1,8 +1,18 @@
-//! The workers as the parent sees them: who is free, who has what, who died and when he is replaced.
+//! Worker processes and their parent, for the models that have them: [`pool`](super::pool) and [`prefork`](super::prefork).
+//!
+//! Here: the workers as the parent sees them. Who is free, who has what, who died and when he is replaced. A worker either gets
+//! every connection from its parent, or accepts for itself until nobody listens any more and is like the others from
+//! then on: so the last clients in the backlog are served the same way in both models.
+
+mod channel;
+mod parent;
+mod worker;
+
+pub(super) use parent::{Parent, Source};
+pub(super) use worker::{serve_what_is_passed, told_to_stop_alone};
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -12,13 +22,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::channel::{Channel, Word};
-use super::worker;
+use crate::cli::Order;
 use crate::handler::Connection;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;
+use crate::models::process::dies_with;
 use crate::sys::fork;
+
+pub(super) use channel::Channel;
+use channel::Word;
 
 /// The wait before a worker is replaced that died soon after the one before it; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -28,10 +41,17 @@ const PASS_AGAIN: Duration = Duration::from_millis(20);
 /// A worker that lived so long did not die of what its predecessor died of.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 
+/// What a worker process does from its first moment to its last: its number, its channel to the parent, and then its exit
+/// code.
+pub(super) type Life = Box<dyn Fn(usize, &Channel) -> i32>;
+
 /// All workers; their places stay, whoever fills them.
-pub(super) struct Crew {
+struct Crew {
     places: Vec<Place>,
     server: &'static Server,
+    life: Life,
+    /// What a new worker does at first.
+    first_job: fn() -> Job,
 }
 
 /// A worker's place.
@@ -53,6 +73,8 @@ struct Worker {
 
 enum Job {
     Free,
+    /// It accepts for itself; its connections and their seats are its own.
+    AcceptsForItself,
     /// The connection is in the worker's mail: here is the copy.
     Handed(Connection),
     /// The worker has it, and would take it along if it died.
@@ -63,7 +85,7 @@ impl Worker {
     /// Closes a forked child's copies; the seats are still the parent's.
     fn close_in_child(self) {
         match self.job {
-            Job::Free => {}
+            Job::Free | Job::AcceptsForItself => {}
             Job::Handed(connection) => connection.seat.stays_with_parent(),
             Job::Taken(seat) => seat.stays_with_parent(),
         }
@@ -71,60 +93,53 @@ impl Worker {
 }
 
 impl Crew {
-    pub(super) fn new(size: usize, server: &'static Server) -> Self {
+    fn new(size: usize, server: &'static Server, life: Life, first_job: fn() -> Job) -> Self {
         let now = Instant::now();
         let place = |_| Place { worker: None, filled: now, deaths: 0, refill: now };
-        Self { places: (0..size).map(place).collect(), server }
+        Self { places: (0..size).map(place).collect(), server, life, first_job }
     }
 
     /// Fills every place.
-    pub(super) fn start(
-        &mut self,
-        listener: &mut Option<TcpListener>,
-        queue: &mut VecDeque<Connection>,
-    ) -> io::Result<()> {
+    fn start(&mut self, in_child: &mut dyn FnMut()) -> io::Result<()> {
         for number in 0..self.places.len() {
-            self.fill(number, listener, queue)
+            self.fill(number, in_child)
                 .map_err(|e| io::Error::new(e.kind(), format!("no process for worker {number}: {e}")))?;
         }
         Ok(())
     }
 
-    /// Forks a worker. What the child gets with the copy of our memory and does not need it must close: the listener,
-    /// the waiting connections and the other workers' channels.
-    fn fill(
-        &mut self,
-        number: usize,
-        listener: &mut Option<TcpListener>,
-        queue: &mut VecDeque<Connection>,
-    ) -> io::Result<()> {
+    /// Forks a worker. What the child gets with the copy of our memory and does not need it must close: the other workers'
+    /// channels here, and what `in_child` knows of.
+    fn fill(&mut self, number: usize, in_child: &mut dyn FnMut()) -> io::Result<()> {
         let (ours, theirs) = Channel::pair()?;
         let mut ours = Some(ours);
-        let (parent, server) = (getpid(), self.server);
+        let parent = getpid();
         let pid = fork::fork(|| {
-            *listener = None;
+            if !dies_with(parent) {
+                return 0;
+            }
+            in_child();
             ours = None;
-            queue.drain(..).for_each(|connection| connection.seat.stays_with_parent());
             self.places.iter_mut().filter_map(|place| place.worker.take()).for_each(Worker::close_in_child);
-            worker::work(number, parent, &theirs, server)
+            (self.life)(number, &theirs)
         })?;
         let place = &mut self.places[number];
-        place.worker = ours.map(|channel| Worker { pid, channel, job: Job::Free });
+        place.worker = ours.map(|channel| Worker { pid, channel, job: (self.first_job)() });
         place.filled = Instant::now();
         Ok(())
     }
 
     /// What to poll.
-    pub(super) fn channels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    fn channels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.places.iter().filter_map(|place| Some(place.worker.as_ref()?.channel.descriptor()))
     }
 
     /// Hears the workers that have something to say; `spoken` tells for each channel, in the order of
     /// [`Crew::channels`], whether it is readable. A connection that a dead worker had not taken goes back to the head of the
     /// queue.
-    pub(super) fn listen(&mut self, spoken: &[bool], queue: &mut VecDeque<Connection>) {
-        let filled = self.places.iter_mut().filter(|place| place.worker.is_some());
-        for (place, _) in filled.zip(spoken).filter(|(_, spoken)| **spoken) {
+    fn listen(&mut self, spoken: &[bool], queue: &mut VecDeque<Connection>) {
+        let filled = self.places.iter_mut().enumerate().filter(|(_, place)| place.worker.is_some());
+        for ((number, place), _) in filled.zip(spoken).filter(|(_, spoken)| **spoken) {
             while let Some(worker) = &mut place.worker {
                 match worker.channel.hear() {
                     Word::Nothing => break,
@@ -134,25 +149,29 @@ impl Crew {
                         }
                     }
                     Word::Done => worker.job = Job::Free,
-                    Word::Gone => bury(place, self.server, queue),
+                    Word::Gone => bury(number, place, self.server, queue),
                 }
             }
         }
     }
 
-    /// Gives the oldest connections to free workers; gives back how long to wait if the kernel had no room for a message.
-    pub(super) fn hand_out(&mut self, queue: &mut VecDeque<Connection>) -> Option<Duration> {
+    /// Gives waiting connections to free workers; gives back how long to wait if the kernel had no room for a message.
+    fn hand_out(&mut self, queue: &mut VecDeque<Connection>, order: Order) -> Option<Duration> {
         for worker in self.places.iter_mut().filter_map(|place| place.worker.as_mut()) {
             if !matches!(worker.job, Job::Free) {
                 continue;
             }
-            let connection = queue.pop_front()?;
+            let connection = match order {
+                Order::Fifo => queue.pop_front()?,
+                Order::Lifo => queue.pop_back()?,
+            };
+            self.server.counters.queue.taken(connection.since.elapsed(), queue.len());
             if worker.channel.pass(&connection).is_ok() {
                 worker.job = Job::Handed(connection);
                 continue;
             }
             // Too many descriptors under way, or no memory; or the worker died a moment ago, which is heard soon.
-            queue.push_front(connection);
+            put_back(connection, queue, order);
             self.server.counters.problem(Problem::Exhausted);
             return Some(PASS_AGAIN);
         }
@@ -160,17 +179,14 @@ impl Crew {
     }
 
     /// Fills the places whose time has come.
-    pub(super) fn replace_the_dead(
-        &mut self,
-        listener: &mut Option<TcpListener>,
-        queue: &mut VecDeque<Connection>,
-    ) {
+    fn replace_the_dead(&mut self, in_child: &mut dyn FnMut()) {
         for number in 0..self.places.len() {
             let place = &self.places[number];
             if place.worker.is_some() || place.refill > Instant::now() {
                 continue;
             }
-            if let Err(e) = self.fill(number, listener, queue) {
+            self.server.counters.worker(number).restarted();
+            if let Err(e) = self.fill(number, in_child) {
                 self.server.counters.problem(Problem::Spawn);
                 self.server.log.complain(format_args!("no process for worker {number}: {e}"));
                 self.places[number].refill = Instant::now() + LONGEST_WAIT / 5;
@@ -179,12 +195,12 @@ impl Crew {
     }
 
     /// When the next empty place is to be filled.
-    pub(super) fn next_replacement(&self) -> Option<Instant> {
+    fn next_replacement(&self) -> Option<Instant> {
         self.places.iter().filter(|place| place.worker.is_none()).map(|place| place.refill).min()
     }
 
     /// Tells all workers that a stop was requested.
-    pub(super) fn nudge(&self) {
+    fn nudge(&self) {
         self.signal(signals::NUDGE);
     }
 
@@ -196,11 +212,19 @@ impl Crew {
     }
 
     /// Ends all workers and waits for them. Those that are free hold nothing; the others have had their time.
-    pub(super) fn dismiss(self) {
+    fn dismiss(self) {
         self.signal(Signal::SIGKILL);
         for worker in self.places.into_iter().filter_map(|place| place.worker) {
             reap(worker.pid);
         }
+    }
+}
+
+/// Where it would be taken from next.
+fn put_back(connection: Connection, queue: &mut VecDeque<Connection>, order: Order) {
+    match order {
+        Order::Fifo => queue.push_front(connection),
+        Order::Lifo => queue.push_back(connection),
     }
 }
 
@@ -216,14 +240,18 @@ fn reap(pid: Pid) -> bool {
 }
 
 /// A worker died: its place will be filled at once the first time, later after a growing wait.
-fn bury(place: &mut Place, server: &Server, queue: &mut VecDeque<Connection>) {
+fn bury(number: usize, place: &mut Place, server: &Server, queue: &mut VecDeque<Connection>) {
     let Some(worker) = place.worker.take() else { return };
     let retired = reap(worker.pid);
     if !retired {
         server.counters.problem(Problem::Crash);
     }
-    if let Job::Handed(connection) = worker.job {
-        queue.push_front(connection);
+    let died_with_it = server.counters.worker(number).died();
+    match worker.job {
+        Job::Handed(connection) => queue.push_front(connection),
+        // it took the seats itself, and cannot give them back any more
+        Job::AcceptsForItself => (0..died_with_it).for_each(|_| server.counters.left()),
+        Job::Free | Job::Taken(_) => {}
     }
     place.deaths = if place.filled.elapsed() >= LONG_LIFE { 0 } else { place.deaths };
     let wait = match place.deaths {

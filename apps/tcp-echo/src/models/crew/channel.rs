@@ -19,7 +19,7 @@ use crate::sys::descriptor;
 const ADDRESS_MAX: usize = 80;
 
 /// One end.
-pub(super) struct Channel(OwnedFd);
+pub(in crate::models) struct Channel(OwnedFd);
 
 /// What a worker says; to the parent, also what its silence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,11 @@ impl Channel {
         let peer = std::str::from_utf8(&address[..length]).ok().and_then(|text| text.parse().ok());
         let peer = peer.ok_or_else(|| io::Error::from(Errno::EBADMSG))?;
         Ok(Some((TcpStream::from(stream), peer)))
+    }
+
+    /// A worker that accepted for itself is free for what the parent has.
+    pub(in crate::models) fn say_free(&self) -> io::Result<()> {
+        self.say(Word::Done)
     }
 
     /// A worker says one word to its parent.

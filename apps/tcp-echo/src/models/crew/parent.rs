@@ -1,12 +1,5 @@
-//! The pool whose workers are processes, forked at the start. The parent accepts and passes each connection's
-//! descriptor to a free worker; it keeps its own copy until the worker has said that it has it, so a worker that dies
-//! with a connection still in its mail loses nothing. A worker that dies is replaced.
-//!
-//! The parent has one thread and one loop: it waits for the listener, the workers and the stop signal in one `poll`.
-
-mod channel;
-mod crew;
-mod worker;
+//! The parent of worker processes: one thread and one loop. It waits for the workers, the stop signal and, where it
+//! accepts for them, the listener in one `poll`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,48 +11,37 @@ use common::signals;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{OnFull, Settings};
+use super::{Crew, Job, Life};
 use crate::accept::{self, BackOff};
+use crate::cli::Order;
+use crate::ending;
 use crate::handler::Connection;
+use crate::models::pool::OnFull;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;
-use crew::Crew;
 
 /// The longest sleep; everything that matters wakes the parent.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Serves until a stop is requested and the connections have drained.
-pub(crate) fn serve(listener: TcpListener, server: &'static Server, settings: Settings) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let mut parent = Parent {
-        server,
-        settings,
-        listener: Some(listener),
-        queue: VecDeque::new(),
-        crew: Crew::new(settings.workers, server),
-        back_off: BackOff::default(),
-        accept_from: Instant::now(),
-        pass_from: Instant::now(),
-    };
-    parent.crew.start(&mut parent.listener, &mut parent.queue)?;
-    while !parent.is_done() {
-        parent.wait_for_news();
-        parent.take_in()?;
-        parent.crew.replace_the_dead(&mut parent.listener, &mut parent.queue);
-        parent.hand_out();
-    }
-    parent.crew.dismiss();
-    Ok(())
+/// Where connections come from.
+pub(in crate::models) enum Source {
+    /// The parent accepts, and passes connections to its workers.
+    Parent(TcpListener),
+    /// The workers accept for themselves.
+    Workers(&'static [TcpListener]),
+    /// The server drains.
+    Closed,
 }
 
-struct Parent {
+pub(in crate::models) struct Parent {
     server: &'static Server,
-    settings: Settings,
-    /// `None` once the server drains.
-    listener: Option<TcpListener>,
+    source: Source,
     /// Accepted connections that wait for a worker, the oldest first.
     queue: VecDeque<Connection>,
+    order: Order,
+    capacity: usize,
+    on_full: OnFull,
     crew: Crew,
     back_off: BackOff,
     /// After an exhausted accept: not before this time again.
@@ -69,15 +51,61 @@ struct Parent {
 }
 
 impl Parent {
+    /// Prepares; `capacity` connections may wait for a worker.
+    pub(in crate::models) fn new(
+        source: Source,
+        workers: usize,
+        life: Life,
+        server: &'static Server,
+        (order, capacity, on_full): (Order, usize, OnFull),
+    ) -> Self {
+        let first_job = match source {
+            Source::Workers(_) => || Job::AcceptsForItself,
+            Source::Parent(_) | Source::Closed => || Job::Free,
+        };
+        Self {
+            server,
+            source,
+            queue: VecDeque::new(),
+            order,
+            capacity,
+            on_full,
+            crew: Crew::new(workers, server, life, first_job),
+            back_off: BackOff::default(),
+            accept_from: Instant::now(),
+            pass_from: Instant::now(),
+        }
+    }
+
+    /// Makes the workers and serves until a stop is requested and the connections have drained.
+    pub(in crate::models) fn serve(mut self) -> io::Result<()> {
+        if let Source::Parent(listener) = &self.source {
+            listener.set_nonblocking(true)?;
+        }
+        self.crew.start(&mut || close_in_child(&mut self.source, &mut self.queue))?;
+        self.server.ready()?;
+        while !self.is_done() {
+            self.wait_for_news();
+            self.take_in()?;
+            self.crew.replace_the_dead(&mut || close_in_child(&mut self.source, &mut self.queue));
+            self.hand_out();
+        }
+        self.crew.dismiss();
+        Ok(())
+    }
+
     /// Sleeps until something happens, then hears what the workers say and notices a stop request.
     fn wait_for_news(&mut self) {
-        let mut watched: Vec<PollFd> = Vec::with_capacity(self.settings.workers + 2);
+        let mut watched: Vec<PollFd> = Vec::new();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         watched.extend(self.crew.channels().map(readable));
         let workers = watched.len();
         watched.extend(signals::wake_descriptor().map(|wake| readable(wake.as_fd())));
-        let listener = self.listener.as_ref().filter(|_| self.may_accept());
-        watched.extend(listener.map(|listener| readable(listener.as_fd())));
+        if let Source::Parent(listener) = &self.source
+            && self.may_accept()
+        {
+            watched.push(readable(listener.as_fd()));
+        }
         match poll(&mut watched, self.sleep()) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
@@ -88,13 +116,14 @@ impl Parent {
         if let Some(wake) = signals::wake_descriptor() {
             let _ = wake.read();
         }
+        ending::report_if_asked(self.server);
         if signals::stop_requested().is_some() {
             self.drain();
         }
     }
 
     fn may_accept(&self) -> bool {
-        let room = self.queue.len() < self.settings.queue_capacity || self.settings.on_full == OnFull::Reject;
+        let room = self.queue.len() < self.capacity || self.on_full == OnFull::Reject;
         let seats = self.server.counters.active() < self.server.options.max_connections;
         room && seats && self.accept_from <= Instant::now()
     }
@@ -103,7 +132,7 @@ impl Parent {
     fn sleep(&self) -> PollTimeout {
         let now = Instant::now();
         let accept = (self.accept_from > now).then_some(self.accept_from);
-        let cut = self.listener.is_none().then(|| self.server.drain_deadline());
+        let cut = matches!(self.source, Source::Closed).then(|| self.server.drain_deadline());
         let pass = (self.pass_from > now).then_some(self.pass_from);
         let next = [accept, pass, cut, self.crew.next_replacement()].into_iter().flatten().min();
         let span =
@@ -114,12 +143,12 @@ impl Parent {
     /// Accepts what there is and what there is room for.
     fn take_in(&mut self) -> io::Result<()> {
         while self.may_accept() {
-            let Some(listener) = &self.listener else { return Ok(()) };
+            let Source::Parent(listener) = &self.source else { return Ok(()) };
             match listener.accept() {
                 Ok((stream, peer)) => {
                     self.back_off.reset();
                     let seat = Seat::take(self.server.counters);
-                    self.enqueue(Connection { stream, peer, seat });
+                    self.enqueue(Connection::new(stream, peer, seat));
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => {
@@ -135,8 +164,9 @@ impl Parent {
     /// A full queue is only seen here with `--on-full reject`.
     fn enqueue(&mut self, connection: Connection) {
         self.queue.push_back(connection);
+        self.server.counters.queue.put(self.queue.len());
         self.hand_out();
-        if self.queue.len() > self.settings.queue_capacity {
+        if self.queue.len() > self.capacity {
             self.queue.pop_back();
             self.server.counters.problem(Problem::Rejected);
             self.server.log.complain("the queue is full: connections are closed");
@@ -145,26 +175,36 @@ impl Parent {
 
     fn hand_out(&mut self) {
         if self.pass_from <= Instant::now()
-            && let Some(wait) = self.crew.hand_out(&mut self.queue)
+            && let Some(wait) = self.crew.hand_out(&mut self.queue, self.order)
         {
             self.pass_from = Instant::now() + wait;
         }
     }
 
-    /// A stop was requested: takes what waits in the backlog, closes the listener, nudges the workers.
+    /// A stop was requested: takes what waits in the backlogs, stops listening, nudges the workers.
     fn drain(&mut self) {
-        let Some(listener) = self.listener.take() else { return };
-        for (stream, peer) in accept::empty_backlog(&listener, self.server) {
-            self.queue.push_back(Connection { stream, peer, seat: Seat::take(self.server.counters) });
+        if matches!(self.source, Source::Closed) {
+            return;
         }
-        drop(listener);
+        // first, so that workers that find nobody listening any more know why
         self.server.start_draining();
+        let last: Vec<_> = match std::mem::replace(&mut self.source, Source::Closed) {
+            Source::Closed => Vec::new(),
+            Source::Parent(listener) => accept::stop_listening(&listener, self.server).into(),
+            Source::Workers(listeners) => {
+                listeners.iter().flat_map(|listener| accept::stop_listening(listener, self.server)).collect()
+            }
+        };
+        for (stream, peer) in last {
+            let seat = Seat::take(self.server.counters);
+            self.queue.push_back(Connection::new(stream, peer, seat));
+        }
         self.crew.nudge();
     }
 
     /// Draining, and nothing is left or the time is over.
     fn is_done(&mut self) -> bool {
-        if self.listener.is_some() {
+        if !matches!(self.source, Source::Closed) {
             return false;
         }
         if self.server.counters.active() == 0 {
@@ -176,4 +216,12 @@ impl Parent {
         }
         late
     }
+}
+
+/// What a forked worker does not need. (The listeners of those that accept for themselves it does need.)
+fn close_in_child(source: &mut Source, queue: &mut VecDeque<Connection>) {
+    if let Source::Parent(_) = source {
+        *source = Source::Closed;
+    }
+    queue.drain(..).for_each(|connection| connection.seat.stays_with_parent());
 }

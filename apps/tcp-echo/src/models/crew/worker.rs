@@ -1,26 +1,25 @@
-//! A worker process: takes one connection after the other out of its channel and serves it to its end.
+//! In a worker process: takes one connection after the other out of its channel and serves it to its end.
 
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::signals;
-use nix::unistd::Pid;
-
 use super::channel::{Channel, Word};
 use crate::handler;
-use crate::models::process::dies_with;
 use crate::server::Server;
 
 /// After a stop signal the parent begins to drain within this time, if it got one too.
 const PARENT_TIME: Duration = Duration::from_millis(200);
 
-/// The worker's life; gives its exit code. It ends when the parent closes the channel.
-pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'static Server) -> i32 {
-    if !dies_with(parent) {
-        return 0;
-    }
-    let Some(mut buffer) = server.buffers.take() else { return 1 };
+/// Serves what the parent passes until it closes the channel; gives the exit code.
+pub(in crate::models) fn serve_what_is_passed(
+    number: usize,
+    channel: &Channel,
+    server: &'static Server,
+    buffer: &mut [u8],
+) -> i32 {
+    let worker = server.counters.worker(number);
     loop {
         if told_to_stop_alone(server) {
             return 0;
@@ -34,9 +33,10 @@ pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'stat
         if channel.say(Word::Taken).is_err() {
             return 1;
         }
-        server.counters.accepted_by(number);
-        handler::serve(&stream, peer, server, &mut buffer);
+        worker.accepted();
+        let served = handler::serve(&stream, peer, server, buffer);
         drop(stream);
+        worker.ended(served.echoed);
         if channel.say(Word::Done).is_err() {
             return 1;
         }
@@ -45,7 +45,7 @@ pub(super) fn work(number: usize, parent: Pid, channel: &Channel, server: &'stat
 
 /// Somebody stopped this worker and not the server. It would hurry all its later clients as if the server drained, so it
 /// leaves, and is replaced. (Ctrl-C reaches parent and worker at once: so the parent is given a moment to say so.)
-fn told_to_stop_alone(server: &Server) -> bool {
+pub(in crate::models) fn told_to_stop_alone(server: &Server) -> bool {
     let draining = || server.counters.draining.load(Ordering::SeqCst);
     if signals::stop_requested().is_none() || draining() {
         return false;

@@ -1,0 +1,142 @@
+//! Loops on readiness: one thread serves many connections, and never blocks on any of them.
+//!
+//! **How it works.** A loop asks the kernel which of its sockets are ready (`epoll_wait`, by way of the crate `mio`), takes up
+//! each connection that is, serves it as far as that goes without blocking, and asks again. In its barest form,
+//!
+//! ```text
+//! loop { for ready in epoll_wait() { if ready == listener { accept all } else { read what is there; write it } } }
+//! ```
+//!
+//! **What it costs.** Two system calls for each request, as with a thread, and one more for each *batch* of ready
+//! connections; no context switch while there is work; and next to no memory: an idle connection is an entry in a table.
+//! All connections of a loop share one buffer.
+//!
+//! **How loops get connections** (`--accept`):
+//! - `shared`: every loop watches the one listener. All are woken for each connection, and all but one find nobody (the
+//!   thundering herd; `--stats` counts `spurious_wakeups`).
+//! - `exclusive`: the kernel wakes one (`EPOLLEXCLUSIVE`), and it is the one that went to sleep last: while there is little
+//!   to do, one loop gets nearly everything.
+//! - `reuseport`: every loop has a listener of its own on the same port, and the kernel spreads connections by a hash of the
+//!   addresses. Even on average, blind to load.
+//! - `main`: the main thread accepts and hands connections to the loops in turn: even, at the price of a wake-up each.
+//!
+//! **Where it breaks.** A handler that computes or blocks holds up every connection of its loop (try `--work block:5ms`).
+//! A connection stays with its loop, however busy that is. A memory fault ends everything; a panic is caught at the visit.
+//!
+//! **Who does it.** nginx and HAProxy (a loop per process or thread), Redis, Node.js, Envoy.
+
+mod intake;
+mod mail;
+mod reactor;
+
+use std::io;
+use std::net::TcpListener;
+use std::thread;
+
+use common::exit::Failure;
+use mio::{Poll, Waker};
+
+use crate::accept::Acceptor;
+use crate::cli::{Accept, ModeOptions};
+use crate::ending;
+use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::queue::Queue;
+use crate::server::Server;
+use intake::Intake;
+use mail::{Crowd, Mail};
+pub(super) use mail::{Job, serve_jobs};
+use reactor::{MAIL, Reactor};
+
+/// For the list of modes.
+pub(crate) const ABOUT: About = About {
+    name: "event-loop",
+    runs: "N loops on readiness (epoll)",
+    choices: &[
+        Choice::number("--workers"),
+        Choice::one_of("--accept", &["shared", "exclusive", "reuseport", "main"]),
+    ],
+    serves: Serves::AsManyAsCome,
+    buffer: 64 << 10,
+};
+
+/// A loop's stack: visits are shallow.
+const STACK: usize = 256 * 1024;
+
+/// What `--mode event-loop` can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How many loops.
+    pub workers: usize,
+    /// How they get their connections.
+    pub accept: Accept,
+}
+
+impl Settings {
+    pub(crate) fn from(options: &ModeOptions) -> Result<Self, Failure> {
+        Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Shared) })
+    }
+
+    pub(crate) fn needs(&self) -> Needs {
+        let Self { workers, accept } = *self;
+        let listeners =
+            if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One };
+        Needs {
+            buffers: workers,
+            // a poll, its waker and two copies of a listener each
+            descriptors: 4 * workers as u64,
+            workers,
+            listeners,
+            crash: CrashEnds::Everything,
+            label: format!("event-loop of {}", accept.with_workers(workers)),
+        }
+    }
+}
+
+/// Serves until a stop is requested and the connections have drained.
+pub(crate) fn serve(
+    listeners: Vec<TcpListener>,
+    server: &'static Server,
+    settings: Settings,
+) -> io::Result<()> {
+    serve_with(listeners, server, settings, None)
+}
+
+/// The same; with `offload`, the loops visit no connection themselves, but put it there.
+pub(super) fn serve_with(
+    listeners: Vec<TcpListener>,
+    server: &'static Server,
+    settings: Settings,
+    offload: Option<&'static Queue<Job>>,
+) -> io::Result<()> {
+    let Settings { workers, accept } = settings;
+    let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<io::Result<_>>()?;
+    let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), MAIL)).collect::<io::Result<_>>()?;
+    let crowd: &'static Crowd = Box::leak(Box::new(Crowd::new(wakers)));
+    for (number, poll) in polls.into_iter().enumerate() {
+        let intake = match accept {
+            Accept::Main => Intake::none(),
+            _ => Intake::of(&listeners[number % listeners.len()], accept, &poll)?,
+        };
+        let reactor = Reactor::new(number, poll, intake, crowd, offload, server)?;
+        thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(move || reactor.run())
+            .map_err(|e| io::Error::new(e.kind(), format!("no thread for loop {number}: {e}")))?;
+    }
+    server.ready()?;
+
+    let tell_loops = move || crowd.wake_all();
+    let mut acceptor = if accept == Accept::Main {
+        let listener = listeners.into_iter().next().ok_or_else(|| io::Error::other("no listener"))?;
+        Acceptor::new(listener, server, tell_loops)
+    } else {
+        ending::wait_for_stop(server);
+        Acceptor::of_the_last(&listeners, server, tell_loops)
+    };
+    let mut next = (0..workers).cycle();
+    while let Some(connection) = acceptor.next_connection()? {
+        crowd.send(next.next().unwrap_or(0), Mail::New(connection));
+    }
+    server.wait_until_drained();
+    crowd.failure()
+}

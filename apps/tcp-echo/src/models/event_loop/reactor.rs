@@ -1,0 +1,353 @@
+//! One loop: what it holds, and what it does with what the kernel tells it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use super::intake::Intake;
+use super::mail::{Crowd, Job, Mail};
+use crate::buffers::Buffer;
+use crate::handler::{Connection, Ending};
+use crate::queue::Queue;
+use crate::resumable::{After, News, Resumable};
+use crate::seats::Seat;
+use crate::server::Server;
+use crate::stamp::Stamp;
+use crate::stats::WorkerCounters;
+
+/// Wakes the loop for its mail.
+pub(super) const MAIL: Token = Token(usize::MAX - 1);
+/// The listener; all other tokens are keys of connections.
+pub(super) const LISTENER: Token = Token(usize::MAX - 2);
+
+/// Events taken at a time: more wait in the kernel.
+const EVENTS: usize = 1024;
+/// Connections accepted before it is the turn of those that are there.
+const ACCEPTS: usize = 128;
+/// The table of connections is not searched for expired time limits more often than this.
+const SWEEP_EVERY: Duration = Duration::from_millis(5);
+
+/// A connection, while it is in its loop's or somebody else's hands.
+pub(super) struct Held {
+    stream: TcpStream,
+    connection: Resumable,
+    /// Tells it from earlier ones with the same key.
+    birth: u32,
+    napping: bool,
+    watched: Watched,
+}
+
+/// What the kernel tells of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Watched {
+    Nothing,
+    Reads,
+    ReadsAndWrites,
+}
+
+impl Held {
+    /// Serves it as far as that goes.
+    pub(super) fn visit(&mut self, buffer: &mut [u8], news: News, now: Stamp, server: &Server) -> After {
+        self.connection.resume(&mut &self.stream, buffer, news, now, server)
+    }
+}
+
+/// A place in the table.
+enum Place {
+    Here(Held),
+    /// Somebody visits it; `missed` if there was an event meanwhile.
+    Away { missed: bool },
+}
+
+/// One loop.
+pub(super) struct Reactor {
+    number: usize,
+    poll: Poll,
+    intake: Intake,
+    crowd: &'static Crowd,
+    offload: Option<&'static Queue<Job>>,
+    server: &'static Server,
+    worker: &'static WorkerCounters,
+    buffer: Buffer,
+    places: Slab<Place>,
+    births: u32,
+    /// Connections that had more to do when it was somebody else's turn.
+    again: Vec<usize>,
+    /// When which reply has waited long enough.
+    naps: BinaryHeap<Reverse<(Instant, usize, u32)>>,
+    /// When the table is searched for expired time limits next.
+    sweep_at: Option<Stamp>,
+    /// Since when the server drains.
+    draining: Option<Stamp>,
+    now: Stamp,
+}
+
+impl Reactor {
+    pub(super) fn new(
+        number: usize,
+        poll: Poll,
+        intake: Intake,
+        crowd: &'static Crowd,
+        offload: Option<&'static Queue<Job>>,
+        server: &'static Server,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            number,
+            poll,
+            intake,
+            crowd,
+            offload,
+            server,
+            worker: server.counters.worker(number),
+            buffer: server.buffers.take().ok_or(io::ErrorKind::OutOfMemory)?,
+            places: Slab::new(),
+            births: 0,
+            again: Vec::new(),
+            naps: BinaryHeap::new(),
+            sweep_at: None,
+            draining: None,
+            now: Stamp::now(),
+        })
+    }
+
+    /// The loop.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut mail = Vec::new();
+        loop {
+            match self.poll.poll(&mut events, self.sleep()) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => return self.crowd.fail(e),
+                Ok(()) | Err(_) => {}
+            }
+            self.now = Stamp::now();
+            let woken_for = self.take_events(&events);
+            self.read_mail(&mut mail);
+            self.go_on_with_the_others();
+            self.end_naps();
+            self.sweep();
+            if let Err(e) = self.take_in(woken_for) {
+                self.crowd.fail(e);
+            }
+            self.worker.lag(Stamp::now().ms_since(self.now));
+        }
+    }
+
+    /// How long to sleep at most; `None`: until something happens.
+    fn sleep(&self) -> Option<Duration> {
+        if !self.again.is_empty() || self.intake.may_accept() {
+            return Some(Duration::ZERO);
+        }
+        let nap =
+            self.naps.peek().map(|Reverse((until, ..))| until.saturating_duration_since(Instant::now()));
+        let sweep = self.sweep_at.map(|at| at.after(Stamp::now()));
+        [nap, sweep, self.intake.retry()].into_iter().flatten().min()
+    }
+
+    /// Visits every connection that is ready; `true` if the listener is, too.
+    fn take_events(&mut self, events: &Events) -> bool {
+        let mut listener = false;
+        self.intake.look_again();
+        for event in events {
+            match event.token() {
+                MAIL => {}
+                LISTENER => {
+                    listener = true;
+                    self.intake.is_ready();
+                }
+                Token(key) => {
+                    let closed = event.is_read_closed() || event.is_error();
+                    self.is_ready(key, if closed { News::Unknown } else { News::Event });
+                }
+            }
+        }
+        listener
+    }
+
+    fn is_ready(&mut self, key: usize, news: News) {
+        match self.places.get_mut(key) {
+            // it is taken up when its nap is over, whatever has happened by then
+            Some(Place::Here(held)) if held.napping => {}
+            Some(Place::Here(_)) => self.visit(key, news),
+            Some(Place::Away { missed }) => *missed = true,
+            None => {}
+        }
+    }
+
+    /// Takes a connection up, or has it taken up.
+    fn visit(&mut self, key: usize, news: News) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        if let Some(jobs) = self.offload {
+            let Place::Here(held) = std::mem::replace(place, Place::Away { missed: false }) else { return };
+            let job =
+                Job { key, held, news, of_loop: self.number, crowd: self.crowd, since: Instant::now() };
+            // there is a place for every connection
+            let _ = jobs.put(job);
+            self.server.counters.queue.put(jobs.len());
+            return;
+        }
+        let Place::Here(held) = place else { return };
+        let after = held.visit(&mut self.buffer, news, self.now, self.server);
+        self.settle(key, after);
+    }
+
+    /// What is done with a connection after a visit.
+    fn settle(&mut self, key: usize, after: After) {
+        let Some(Place::Here(held)) = self.places.get_mut(key) else { return };
+        let wanted = if held.connection.wants_to_write() { Watched::ReadsAndWrites } else { Watched::Reads };
+        match after {
+            After::Over(ending) => return self.end(key, &ending),
+            After::Park => {}
+            After::Again => self.again.push(key),
+            After::Nap(span) => {
+                held.napping = true;
+                self.naps.push(Reverse((Instant::now() + span, key, held.birth)));
+            }
+        }
+        if held.watched < wanted {
+            let interest = match wanted {
+                Watched::ReadsAndWrites => Interest::READABLE | Interest::WRITABLE,
+                Watched::Reads | Watched::Nothing => Interest::READABLE,
+            };
+            let registry = self.poll.registry();
+            let told = match held.watched {
+                Watched::Nothing => registry.register(&mut held.stream, Token(key), interest),
+                _ => registry.reregister(&mut held.stream, Token(key), interest),
+            };
+            held.watched = wanted;
+            if let Err(e) = told {
+                return self.end(key, &Ok(Err(e)));
+            }
+        }
+        if let Some(deadline) = held.connection.deadline(self.draining, self.server) {
+            self.sweep_at = Some(self.sweep_at.map_or(deadline, |at| at.min(deadline)));
+        }
+    }
+
+    fn end(&mut self, key: usize, ending: &Ending) {
+        let Place::Here(held) = self.places.remove(key) else { return };
+        // the socket goes first: whoever gets the seat needs a descriptor
+        drop(held.stream);
+        let (echoed, seat) = held.connection.close(ending, self.server);
+        self.worker.ended(echoed);
+        drop(seat);
+        self.crowd.seat_is_free();
+    }
+
+    /// A new connection. It is taken up at once, because what it wants to say is mostly there already; if that ends it, the
+    /// kernel need never be told to watch it.
+    fn begin(&mut self, stream: TcpStream, connection: Resumable) {
+        self.worker.accepted();
+        self.births = self.births.wrapping_add(1);
+        let held = Held { stream, connection, birth: self.births, napping: false, watched: Watched::Nothing };
+        let key = self.places.insert(Place::Here(held));
+        self.visit(key, News::Unknown);
+    }
+
+    fn read_mail(&mut self, mail: &mut Vec<Mail>) {
+        if self.draining.is_none() && self.server.drains() {
+            self.draining = Some(self.now);
+            // all limits are others from now on
+            self.sweep_at = Some(self.now);
+        }
+        self.crowd.collect(self.number, mail);
+        for item in mail.drain(..) {
+            match item {
+                Mail::New(connection) => self.begin_passed(connection),
+                Mail::Back(key, held, after) => self.is_back(key, held, after),
+            }
+        }
+    }
+
+    fn begin_passed(&mut self, connection: Connection) {
+        let Connection { stream, peer, seat, .. } = connection;
+        let connection = Resumable::new(peer, seat, self.now, self.server);
+        match stream.set_nonblocking(true) {
+            Ok(()) => self.begin(TcpStream::from_std(stream), connection),
+            Err(e) => drop(connection.close(&Ok(Err(e)), self.server)),
+        }
+    }
+
+    fn is_back(&mut self, key: usize, held: Held, after: After) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        let missed = matches!(place, Place::Away { missed: true });
+        *place = Place::Here(held);
+        let parked = matches!(after, After::Park);
+        self.settle(key, after);
+        if parked && missed {
+            self.is_ready(key, News::Unknown);
+        }
+    }
+
+    fn go_on_with_the_others(&mut self) {
+        for key in std::mem::take(&mut self.again) {
+            self.is_ready(key, News::Unknown);
+        }
+    }
+
+    fn end_naps(&mut self) {
+        while let Some(&Reverse((until, key, birth))) = self.naps.peek()
+            && until <= Instant::now()
+        {
+            self.naps.pop();
+            if let Some(Place::Here(held)) = self.places.get_mut(key)
+                && held.birth == birth
+                && held.napping
+            {
+                held.napping = false;
+                held.connection.waited();
+                self.visit(key, News::Unknown);
+            }
+        }
+    }
+
+    /// Takes up every connection whose time limit has passed. One walk over the table, when the earliest limit may have passed:
+    /// so limits cost nothing while messages come and go.
+    fn sweep(&mut self) {
+        if self.sweep_at.is_none_or(|at| self.now < at) {
+            return;
+        }
+        let mut earliest: Option<Stamp> = None;
+        let mut expired = Vec::new();
+        for (key, place) in &mut self.places {
+            let Place::Here(held) = place else { continue };
+            match held.connection.deadline(self.draining, self.server) {
+                Some(deadline) if deadline <= self.now => {
+                    held.connection.expire();
+                    expired.push(key);
+                }
+                Some(deadline) => earliest = Some(earliest.map_or(deadline, |at| at.min(deadline))),
+                None => {}
+            }
+        }
+        let soonest = self.now + SWEEP_EVERY;
+        self.sweep_at = earliest.map(|at| at.max(soonest));
+        for key in expired {
+            self.is_ready(key, News::Unknown);
+        }
+    }
+
+    /// Accepts who waits.
+    fn take_in(&mut self, woken_for: bool) -> io::Result<()> {
+        let mut first = true;
+        for _ in 0..ACCEPTS {
+            if !self.intake.may_accept() {
+                break;
+            }
+            let next: Option<(TcpStream, _, Seat)> = self.intake.next(self.crowd, self.server)?;
+            let Some((stream, peer, seat)) = next else {
+                if first && woken_for && !self.intake.may_accept() {
+                    self.worker.woken_for_nothing();
+                }
+                break;
+            };
+            first = false;
+            self.begin(stream, Resumable::new(peer, seat, self.now, self.server));
+        }
+        Ok(())
+    }
+}

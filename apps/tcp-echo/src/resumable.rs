@@ -1,0 +1,184 @@
+//! One connection of a model that does not block: it is taken up when its socket is ready, served as far as that goes, and
+//! left alone again. The event loop, the hybrid and the tasks of tokio all serve their connections through this.
+//!
+//! The caller owns the buffer and lends it for a moment; only an unsent reply is kept with the connection, in memory of
+//! its own length. The caller owns the clock, too: time limits are counted from [`Stamp`]s that cost next to nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::drive::{Socket, Turn, turn};
+use crate::handler::{self, Ending};
+use crate::seats::Seat;
+use crate::server::Server;
+use crate::session::{Limit, Session, Want};
+use crate::stamp::Stamp;
+use crate::stats::Problem;
+
+/// So many full buffers a connection may have in a row before it is somebody else's turn: a greedy client does not starve
+/// the others.
+const TURNS: usize = 4;
+
+/// A connection between two visits.
+#[derive(Debug)]
+pub struct Resumable {
+    session: Session,
+    peer: SocketAddr,
+    /// The reply that the client has not taken yet.
+    kept: Option<Box<[u8]>>,
+    /// When its time limit began to run.
+    since: Stamp,
+    /// How much had been echoed then: more of it is a sign of life.
+    echoed: u64,
+    limit: Limit,
+    problem: Option<Problem>,
+    seat: Seat,
+}
+
+/// What to do with a connection after a visit.
+#[derive(Debug)]
+pub enum After {
+    /// Leave it alone until its socket is ready.
+    Park,
+    /// Leave it alone for so long, then take it up whether it is ready or not.
+    Nap(Duration),
+    /// There is more to do: take it up again after the others.
+    Again,
+    /// It is over.
+    Over(Ending),
+}
+
+/// What is known about the socket before a visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// An edge-triggered event said that it is readable or writable, and not that the client has closed: after a read that
+    /// did not fill the buffer nothing is left, and whatever comes later is another event. (Asking again would be a third
+    /// system call for each echo.)
+    Event,
+    /// Anything may be there: it must be asked until it would block.
+    Unknown,
+}
+
+impl Resumable {
+    /// A new connection.
+    #[must_use]
+    pub fn new(peer: SocketAddr, seat: Seat, now: Stamp, server: &'static Server) -> Self {
+        handler::opened(peer, server);
+        Self {
+            session: server.session(),
+            peer,
+            kept: None,
+            since: now,
+            echoed: 0,
+            limit: Limit::Idle,
+            problem: None,
+            seat,
+        }
+    }
+
+    /// Serves it as far as that goes without blocking. A panic in here ends this connection only.
+    pub fn resume(
+        &mut self,
+        socket: &mut impl Socket,
+        buffer: &mut [u8],
+        news: News,
+        now: Stamp,
+        server: &Server,
+    ) -> After {
+        let after = catch_unwind(AssertUnwindSafe(|| self.turns(socket, buffer, news, server)))
+            .unwrap_or_else(|panic| After::Over(Err(panic)));
+        let limit = self.session.limit();
+        if limit != self.limit || (limit != Limit::Linger && self.session.echoed() != self.echoed) {
+            (self.limit, self.since, self.echoed) = (limit, now, self.session.echoed());
+        }
+        after
+    }
+
+    #[inline]
+    fn turns(
+        &mut self,
+        socket: &mut impl Socket,
+        buffer: &mut [u8],
+        news: News,
+        server: &Server,
+    ) -> After {
+        let echoed = self.session.echoed();
+        let mut after = After::Again;
+        for _ in 0..TURNS {
+            let outcome = match &mut self.kept {
+                Some(kept) => turn(&mut self.session, kept, &mut *socket),
+                None => turn(&mut self.session, buffer, &mut *socket),
+            };
+            let kept = self.kept.take();
+            let held = self.session.holds();
+            if held > 0 {
+                self.kept = kept.or_else(|| Some(buffer[..held].into()));
+            }
+            after = match outcome {
+                Ok(Turn::Full) => continue,
+                Ok(Turn::Short) if news == News::Event && self.session.want() == Want::Read && self.is_open() => {
+                    After::Park
+                }
+                Ok(Turn::Short) => continue,
+                Ok(Turn::Blocked) => After::Park,
+                Ok(Turn::Wait(span)) => After::Nap(span),
+                Ok(Turn::Closed) => After::Over(Ok(Ok(self.problem))),
+                Err(e) => After::Over(Ok(Err(e))),
+            };
+            break;
+        }
+        handler::told(self.peer, self.session.echoed() - echoed, server);
+        after
+    }
+
+    fn is_open(&self) -> bool {
+        self.session.limit() == Limit::Idle
+    }
+
+    /// A reply has not been taken by the client: tell when it is writable.
+    #[must_use]
+    pub fn wants_to_write(&self) -> bool {
+        self.session.limit() == Limit::Write
+    }
+
+    /// The wait of [`After::Nap`] is over.
+    pub fn waited(&mut self) {
+        self.session.waited();
+    }
+
+    /// When the time limit that runs now will have passed; `None` if none runs. `drain` is when a stop was requested.
+    #[must_use]
+    pub fn deadline(&self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
+        let options = &server.options;
+        match self.session.limit() {
+            Limit::Idle => match drain {
+                Some(stop) => Some(self.since.max(stop) + options.drain_idle),
+                None => options.idle_timeout.map(|limit| self.since + limit),
+            },
+            Limit::Write => options.write_timeout.map(|limit| self.since + limit),
+            Limit::Linger => Some(self.since + Server::LINGER),
+            Limit::None => None,
+        }
+    }
+
+    /// Its time limit has passed: take it up after this.
+    pub fn expire(&mut self) {
+        self.problem = self.problem.or(handler::expired(self.session.limit()));
+        self.session.expired();
+    }
+
+    /// It is over: counted and told. Gives how many bytes were sent back, and the seat.
+    pub fn close(self, ending: &Ending, server: &Server) -> (u64, Seat) {
+        let served = handler::closed(self.peer, self.session.echoed(), ending, server);
+        (served.echoed, self.seat)
+    }
+}
+
+
+/// A socket that would block is no error to a loop.
+#[must_use]
+pub fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
