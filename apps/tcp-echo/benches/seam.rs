@@ -16,6 +16,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use tcp_echo::drive::{Turn, turn};
 use tcp_echo::session::Session;
+use tcp_echo::work::Work;
 
 const PAIRS: usize = 41;
 const REQUESTS: usize = 20_000;
@@ -81,7 +82,7 @@ fn naive(mut stream: TcpStream) {
 
 fn seam(stream: TcpStream) {
     let mut buffer = vec![0; BUFFER];
-    let mut session = Session::new(false);
+    let mut session = Session::new(false, &Work::None);
     while turn(&mut session, &mut buffer, &stream).unwrap() != Turn::Closed {}
 }
 

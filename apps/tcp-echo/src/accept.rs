@@ -108,11 +108,21 @@ impl Acceptor {
     /// For models whose workers accept for themselves: a stop was requested, and from here on it is the main thread that
     /// gives out what waited in the backlogs. The listeners stop listening, so whoever is blocked in accept gets `EINVAL`.
     #[must_use]
-    pub fn of_the_last(listeners: &[TcpListener], server: &'static Server, nudge_handlers: impl Fn() + 'static) -> Self {
+    pub fn of_the_last(
+        listeners: &[TcpListener],
+        server: &'static Server,
+        nudge_handlers: impl Fn() + 'static,
+    ) -> Self {
         let last = listeners.iter().flat_map(|listener| stop_listening(listener, server)).collect();
         server.start_draining();
         nudge_handlers();
-        Self { server, listener: None, last, nudge_handlers: Box::new(nudge_handlers), back_off: BackOff::default() }
+        Self {
+            server,
+            listener: None,
+            last,
+            nudge_handlers: Box::new(nudge_handlers),
+            back_off: BackOff::default(),
+        }
     }
 
     /// The next connection, in the order of arrival; `None` when a stop was requested and all that had arrived by then

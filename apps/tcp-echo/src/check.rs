@@ -27,7 +27,7 @@ pub fn check(arguments: &Arguments, descriptors: u64) -> Result<(Model, Options)
         )));
     }
     let model = model(arguments)?;
-    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED + model.needs(0).descriptors);
+    let room = descriptors.saturating_sub(DESCRIPTORS_SPARED + model.needs(u32::MAX).descriptors);
     let optional = |limit: Duration| (!limit.is_zero()).then_some(limit);
     let options = Options {
         address: SocketAddr::new(arguments.bind, arguments.port),
@@ -77,7 +77,10 @@ fn model(arguments: &Arguments) -> Result<Model, Failure> {
             )));
         };
         if !choice.values.is_empty() && !choice.values.contains(&value.as_str()) {
-            return Err(Failure::usage(format!("{option} {value} does not go with --mode {}: it takes {choice}", about.name)));
+            return Err(Failure::usage(format!(
+                "{option} {value} does not go with --mode {}: it takes {choice}",
+                about.name
+            )));
         }
     }
     Model::new(arguments.mode, &arguments.of_mode)

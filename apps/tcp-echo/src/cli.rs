@@ -272,7 +272,9 @@ impl Accept {
     pub fn with_workers(self, workers: usize) -> String {
         let workers = plural(workers as u64, "worker");
         match self.to_possible_value() {
-            Some(name) if !matches!(self, Self::Open | Self::Shared) => format!("{workers}, accept {}", name.get_name()),
+            Some(name) if !matches!(self, Self::Open | Self::Shared) => {
+                format!("{workers}, accept {}", name.get_name())
+            }
             _ => workers,
         }
     }

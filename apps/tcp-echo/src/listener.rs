@@ -16,8 +16,9 @@ use crate::supervisor;
 /// # Errors
 /// What is wrong with the address, and what to do.
 pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Failure> {
-    let passed = supervisor::passed_listener()
-        .map_err(|e| Failure::failed(format!("the listener that was passed (LISTEN_FDS) cannot be used: {e}")))?;
+    let passed = supervisor::passed_listener().map_err(|e| {
+        Failure::failed(format!("the listener that was passed (LISTEN_FDS) cannot be used: {e}"))
+    })?;
     let inherited = Inherited {
         read_timeout: options.idle_timeout,
         write_timeout: options.write_timeout,
@@ -32,7 +33,9 @@ pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Fai
         }
         return match net::tune(&listener, options.backlog, inherited) {
             Ok(()) => Ok(vec![listener]),
-            Err(e) => Err(Failure::failed(format!("the listener that was passed cannot be set up: {}", plain(&e)))),
+            Err(e) => {
+                Err(Failure::failed(format!("the listener that was passed cannot be set up: {}", plain(&e))))
+            }
         };
     }
     let first = listen(options.address, options, inherited)?;

@@ -10,20 +10,19 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use common::clock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 
+use crate::stamp::Stamp;
 use crate::stats::Counters;
 
 /// A pipe takes a write of at most this many bytes whole (`PIPE_BUF`); longer lines are cut.
 const LINE_MAX: usize = 4096;
-/// Repeated complaints appear at most once in this time.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Repeated complaints appear at most once in this time, in ms.
+const COMPLAINT_INTERVAL: u64 = 1_000;
 
 /// Where log lines go, and how many of them.
 #[derive(Debug)]
@@ -31,14 +30,13 @@ pub struct Log {
     stderr: Option<Stderr>,
     verbosity: u8,
     counters: &'static Counters,
-    last_complaint: Mutex<Option<Instant>>,
 }
 
 impl Log {
     /// Opens the log; `verbosity` 1 shows connections, 2 every echo.
     #[must_use]
     pub fn open(verbosity: u8, counters: &'static Counters) -> Self {
-        Self { stderr: own_stderr(), verbosity, counters, last_complaint: Mutex::new(None) }
+        Self { stderr: own_stderr(), verbosity, counters }
     }
 
     /// A connection began or ended (`-v`).
@@ -63,9 +61,11 @@ impl Log {
 
     /// Something is wrong that may go wrong a thousand times a second: at most one line a second, always shown.
     pub fn complain(&self, line: impl Display) {
-        let Ok(mut last) = self.last_complaint.try_lock() else { return };
-        if last.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
-            *last = Some(Instant::now());
+        let last = &self.counters.last_complaint;
+        let (before, now) = (last.load(Ordering::Relaxed), Stamp::now().since_boot());
+        let due = before == 0 || now.saturating_sub(before) >= COMPLAINT_INTERVAL;
+        // whoever comes first says it, in whichever thread or process
+        if due && last.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.write(line);
         }
     }

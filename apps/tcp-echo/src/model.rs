@@ -204,9 +204,9 @@ impl Model {
         match self {
             Self::Iterative => iterative::needs(),
             Self::Process(spawn) => process::needs(*spawn),
-            Self::Prefork(settings) => settings.needs(),
+            Self::Prefork(settings) => settings.needs(max_connections),
             Self::Thread(_) => thread::needs(max_connections),
-            Self::Prethread(settings) => settings.needs(),
+            Self::Prethread(settings) => settings.needs(max_connections),
             Self::Pool(settings) => settings.needs(),
             Self::EventLoop(settings) => settings.needs(),
             Self::Hybrid(settings) => settings.needs(),

@@ -30,7 +30,11 @@ pub fn list(json: bool) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut out, &entries)?;
         return writeln!(out);
     }
-    writeln!(out, "{:<11} {:<58} {:<22} options (the default first)", "--mode", "what runs", "connections at a time")?;
+    writeln!(
+        out,
+        "{:<11} {:<58} {:<22} options (the default first)",
+        "--mode", "what runs", "connections at a time"
+    )?;
     for mode in modes {
         let about = mode.about();
         let serves = match about.serves {

@@ -44,7 +44,8 @@ impl<T> Queue<T> {
     /// The same, out of which the oldest or the newest item is taken first.
     #[must_use]
     pub fn ordered(capacity: usize, order: Order) -> Self {
-        let state = State { items: VecDeque::with_capacity(capacity.min(1024)), takers: 0, givers: 0, closed: false };
+        let state =
+            State { items: VecDeque::with_capacity(capacity.min(1024)), takers: 0, givers: 0, closed: false };
         Self {
             capacity,
             order,

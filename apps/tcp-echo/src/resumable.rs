@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::drive::{Socket, Turn, turn};
 use crate::handler::{self, Ending};
+use crate::options::Options;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::session::{Limit, Session, Want};
@@ -28,13 +29,61 @@ pub struct Resumable {
     peer: SocketAddr,
     /// The reply that the client has not taken yet.
     kept: Option<Box<[u8]>>,
-    /// When its time limit began to run.
+    limits: Limits,
+    seat: Seat,
+}
+
+/// Which time limit of a connection runs since when; for drivers that own the clock.
+#[derive(Debug)]
+pub struct Limits {
     since: Stamp,
     /// How much had been echoed then: more of it is a sign of life.
     echoed: u64,
     limit: Limit,
     problem: Option<Problem>,
-    seat: Seat,
+}
+
+impl Limits {
+    /// Of a new connection.
+    #[must_use]
+    pub fn new(now: Stamp) -> Self {
+        Self { since: now, echoed: 0, limit: Limit::Idle, problem: None }
+    }
+
+    /// Something may have happened to the session.
+    #[inline]
+    pub fn note(&mut self, session: &Session, now: Stamp) {
+        let limit = session.limit();
+        if limit != self.limit || (limit != Limit::Linger && session.echoed() != self.echoed) {
+            (self.limit, self.since, self.echoed) = (limit, now, session.echoed());
+        }
+    }
+
+    /// When the limit that runs now will have passed; `None` if none runs. `drain` is when a stop was requested.
+    #[must_use]
+    pub fn deadline(&self, drain: Option<Stamp>, options: &Options) -> Option<Stamp> {
+        match self.limit {
+            Limit::Idle => match drain {
+                Some(stop) => Some(self.since.max(stop) + options.drain_idle),
+                None => options.idle_timeout.map(|limit| self.since + limit),
+            },
+            Limit::Write => options.write_timeout.map(|limit| self.since + limit),
+            Limit::Linger => Some(self.since + Server::LINGER),
+            Limit::None => None,
+        }
+    }
+
+    /// The limit has passed: what the session wants now is another thing.
+    pub fn expire(&mut self, session: &mut Session) {
+        self.problem = self.problem.or(handler::expired(session.limit()));
+        session.expired();
+    }
+
+    /// The problem that ended the connection, if one of its limits did.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        self.problem
+    }
 }
 
 /// What to do with a connection after a visit.
@@ -66,16 +115,7 @@ impl Resumable {
     #[must_use]
     pub fn new(peer: SocketAddr, seat: Seat, now: Stamp, server: &'static Server) -> Self {
         handler::opened(peer, server);
-        Self {
-            session: server.session(),
-            peer,
-            kept: None,
-            since: now,
-            echoed: 0,
-            limit: Limit::Idle,
-            problem: None,
-            seat,
-        }
+        Self { session: server.session(), peer, kept: None, limits: Limits::new(now), seat }
     }
 
     /// Serves it as far as that goes without blocking. A panic in here ends this connection only.
@@ -89,21 +129,12 @@ impl Resumable {
     ) -> After {
         let after = catch_unwind(AssertUnwindSafe(|| self.turns(socket, buffer, news, server)))
             .unwrap_or_else(|panic| After::Over(Err(panic)));
-        let limit = self.session.limit();
-        if limit != self.limit || (limit != Limit::Linger && self.session.echoed() != self.echoed) {
-            (self.limit, self.since, self.echoed) = (limit, now, self.session.echoed());
-        }
+        self.limits.note(&self.session, now);
         after
     }
 
     #[inline]
-    fn turns(
-        &mut self,
-        socket: &mut impl Socket,
-        buffer: &mut [u8],
-        news: News,
-        server: &Server,
-    ) -> After {
+    fn turns(&mut self, socket: &mut impl Socket, buffer: &mut [u8], news: News, server: &Server) -> After {
         let echoed = self.session.echoed();
         let mut after = After::Again;
         for _ in 0..TURNS {
@@ -118,13 +149,15 @@ impl Resumable {
             }
             after = match outcome {
                 Ok(Turn::Full) => continue,
-                Ok(Turn::Short) if news == News::Event && self.session.want() == Want::Read && self.is_open() => {
+                Ok(Turn::Short)
+                    if news == News::Event && self.session.want() == Want::Read && self.is_open() =>
+                {
                     After::Park
                 }
                 Ok(Turn::Short) => continue,
                 Ok(Turn::Blocked) => After::Park,
                 Ok(Turn::Wait(span)) => After::Nap(span),
-                Ok(Turn::Closed) => After::Over(Ok(Ok(self.problem))),
+                Ok(Turn::Closed) => After::Over(Ok(Ok(self.limits.problem()))),
                 Err(e) => After::Over(Ok(Err(e))),
             };
             break;
@@ -151,22 +184,12 @@ impl Resumable {
     /// When the time limit that runs now will have passed; `None` if none runs. `drain` is when a stop was requested.
     #[must_use]
     pub fn deadline(&self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
-        let options = &server.options;
-        match self.session.limit() {
-            Limit::Idle => match drain {
-                Some(stop) => Some(self.since.max(stop) + options.drain_idle),
-                None => options.idle_timeout.map(|limit| self.since + limit),
-            },
-            Limit::Write => options.write_timeout.map(|limit| self.since + limit),
-            Limit::Linger => Some(self.since + Server::LINGER),
-            Limit::None => None,
-        }
+        self.limits.deadline(drain, &server.options)
     }
 
     /// Its time limit has passed: take it up after this.
     pub fn expire(&mut self) {
-        self.problem = self.problem.or(handler::expired(self.session.limit()));
-        self.session.expired();
+        self.limits.expire(&mut self.session);
     }
 
     /// It is over: counted and told. Gives how many bytes were sent back, and the seat.
@@ -175,7 +198,6 @@ impl Resumable {
         (served.echoed, self.seat)
     }
 }
-
 
 /// A socket that would block is no error to a loop.
 #[must_use]

@@ -2,7 +2,6 @@
 //! next client waits in the backlog and is served when one leaves.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use common::signals::{self, OnStop};
@@ -17,7 +16,7 @@ impl Seat {
     /// Takes a seat: a connection was accepted, by the only thread that accepts.
     #[must_use]
     pub fn take(counters: &'static Counters) -> Self {
-        counters.active.fetch_add(1, Ordering::SeqCst);
+        counters.seat();
         counters.entered();
         Self(counters)
     }
@@ -67,5 +66,5 @@ impl Drop for Seat {
 /// is one.
 pub fn wait_for_one(counters: &Counters, seats: u32, deadline: Option<Instant>) -> bool {
     let on_stop = if deadline.is_some() { OnStop::GoOn } else { OnStop::Return };
-    counters.active() < seats || signals::wait_until(deadline, on_stop, || counters.active() < seats)
+    counters.seats() < seats || signals::wait_until(deadline, on_stop, || counters.seats() < seats)
 }

@@ -127,7 +127,7 @@ impl Server {
     /// Waits until every connection has ended, or for the drain time-out; what is left then is counted as cut.
     pub fn wait_until_drained(&self) {
         let deadline = self.drain_deadline();
-        if !signals::wait_until(Some(deadline), OnStop::GoOn, || self.counters.active() == 0) {
+        if !signals::wait_until(Some(deadline), OnStop::GoOn, || self.counters.seats() == 0) {
             self.counters.cut(self.counters.active() as usize);
         }
     }

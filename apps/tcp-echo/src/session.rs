@@ -125,7 +125,8 @@ impl Session {
 
     /// The first `n` bytes of the wanted range have been written.
     pub fn sent(&mut self, n: usize) {
-        self.reply.start = self.reply.end.min(self.reply.start.saturating_add(u32::try_from(n).unwrap_or(u32::MAX)));
+        self.reply.start =
+            self.reply.end.min(self.reply.start.saturating_add(u32::try_from(n).unwrap_or(u32::MAX)));
         self.echoed += n as u64;
     }
 

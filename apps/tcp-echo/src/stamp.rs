@@ -27,6 +27,12 @@ impl Stamp {
         Duration::from_millis(self.0.saturating_sub(now.0))
     }
 
+    /// How many ms after the machine was started.
+    #[must_use]
+    pub fn since_boot(self) -> u64 {
+        self.0
+    }
+
     /// How many ms lie between two moments.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> u64 {

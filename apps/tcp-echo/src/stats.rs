@@ -62,8 +62,10 @@ impl Problem {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Counters {
+    /// Seats taken: by a connection, or for one that is about to be accepted.
+    seats: AtomicU32,
     /// Connections being served or waiting in a pool's queue.
-    pub active: AtomicU32,
+    active: AtomicU32,
     max_active: AtomicU32,
     connections: AtomicU64,
     bytes: AtomicU64,
@@ -73,6 +75,8 @@ pub struct Counters {
     pub draining: AtomicBool,
     /// Log lines thrown away because nobody read them.
     pub log_lines_dropped: AtomicU64,
+    /// When somebody complained last, in ms since the machine was started: no process of the server may again too soon.
+    pub(crate) last_complaint: AtomicU64,
     /// Connections, or with offloading requests, that waited for a worker.
     pub queue: QueueCounters,
     /// What each worker did; where there are none, all zero.
@@ -176,21 +180,27 @@ impl Counters {
         shared::inherited(descriptor)
     }
 
-    /// Makes room for a connection that is going to be accepted, unless `most` are there already.
+    /// Takes a seat for a connection that is about to be accepted, unless `most` are taken already.
     pub fn reserve(&self, most: u32) -> bool {
-        let one_more = |active| (active < most).then_some(active + 1);
-        self.active.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
+        let one_more = |taken| (taken < most).then_some(taken + 1);
+        self.seats.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
     }
 
-    /// The room was not needed: nobody came.
+    /// Takes a seat, whether there is one or not: for who is the only one to accept and has looked before.
+    pub fn seat(&self) {
+        self.seats.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A seat that was taken for somebody who did not come.
     pub fn not_needed(&self) {
-        self.active.fetch_sub(1, Ordering::SeqCst);
+        self.seats.fetch_sub(1, Ordering::SeqCst);
+        common::signals::wake();
     }
 
-    /// A connection was accepted, for whom room was made before; it counts as active until [`Counters::left`].
+    /// A connection was accepted, and has a seat; it counts as active until [`Counters::left`].
     pub fn entered(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        let active = self.active();
+        let active = self.active.fetch_add(1, Ordering::Relaxed) + 1;
         if active > self.max_active.load(Ordering::Relaxed) {
             self.max_active.fetch_max(active, Ordering::Relaxed);
         }
@@ -198,7 +208,8 @@ impl Counters {
 
     /// A connection has ended. Safe to call from a signal handler.
     pub fn left(&self) {
-        self.active.fetch_sub(1, Ordering::SeqCst);
+        self.active.fetch_sub(1, Ordering::Relaxed);
+        self.seats.fetch_sub(1, Ordering::SeqCst);
         common::signals::wake();
     }
 
@@ -209,7 +220,12 @@ impl Counters {
 
     /// How many connections are active now.
     pub fn active(&self) -> u32 {
-        self.active.load(Ordering::SeqCst)
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// How many seats are taken now: 0 when nobody is served and nobody is about to be.
+    pub fn seats(&self) -> u32 {
+        self.seats.load(Ordering::SeqCst)
     }
 
     /// A connection sent this many bytes back in all.

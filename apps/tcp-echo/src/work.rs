@@ -166,7 +166,17 @@ mod tests {
             let work = Work::parse(text).unwrap();
             assert_eq!(Work::parse(&work.to_string()), Ok(work), "{text}");
         }
-        for wrong in ["", "cpu", "cpu:", "cpu:5", "none:1s", "wait:exp(1ms", "mixed:1,1ms", "mixed:101%,1ms", "block:2h"] {
+        for wrong in [
+            "",
+            "cpu",
+            "cpu:",
+            "cpu:5",
+            "none:1s",
+            "wait:exp(1ms",
+            "mixed:1,1ms",
+            "mixed:101%,1ms",
+            "block:2h",
+        ] {
             assert!(Work::parse(wrong).is_err(), "{wrong}");
         }
     }

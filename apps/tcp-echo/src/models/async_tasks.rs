@@ -43,6 +43,7 @@ use tokio::runtime::{self, Builder, Handle};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::loops::STACK;
 use crate::accept::{self, Acceptor, BackOff};
 use crate::buffers::Buffer;
 use crate::cli::ModeOptions;
@@ -59,16 +60,11 @@ use crate::stamp::Stamp;
 pub(crate) const ABOUT: About = About {
     name: "async",
     runs: "a tokio task per connection",
-    choices: &[
-        Choice::number("--workers"),
-        Choice::one_of("--runtime", &["multi", "current", "per-core"]),
-    ],
+    choices: &[Choice::number("--workers"), Choice::one_of("--runtime", &["multi", "current", "per-core"])],
     serves: Serves::AsManyAsCome,
     buffer: 64 << 10,
 };
 
-/// A thread's stack: tasks are polled, so it is shallow.
-const STACK: usize = 256 * 1024;
 /// After so many polls a runtime asks the kernel for events, even if it has tasks to run. (See above.)
 const EVENT_INTERVAL: u32 = 512;
 /// The shortest sleep of a time limit; the clock that limits are counted with moves in steps of 4 ms.
@@ -146,10 +142,8 @@ pub(crate) fn serve(
     while let Some(connection) = last.next_connection()? {
         let Some((number, runtime)) = next.next() else { break };
         runtime.spawn(async move {
-            let begun = connection
-                .stream
-                .set_nonblocking(true)
-                .and_then(|()| TcpStream::from_std(connection.stream));
+            let begun =
+                connection.stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(connection.stream));
             if let Ok(stream) = begun {
                 serve_one(number, stream, connection.peer, connection.seat, crowd).await;
             }
@@ -294,7 +288,8 @@ async fn serve_one(number: usize, stream: TcpStream, peer: SocketAddr, seat: Sea
     let server = crowd.server;
     let worker = server.counters.worker(number);
     worker.accepted();
-    let (ending, connection) = until_over(stream, Resumable::new(peer, seat, Stamp::now(), server), crowd).await;
+    let (ending, connection) =
+        until_over(stream, Resumable::new(peer, seat, Stamp::now(), server), crowd).await;
     let (echoed, seat) = connection.close(&ending, server);
     worker.ended(echoed);
     drop(seat);

@@ -21,6 +21,7 @@ use common::exit::Failure;
 use common::units::plural;
 
 use super::event_loop::{self, Job};
+use super::loops::STACK;
 use crate::cli::{Accept, ModeOptions};
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::queue::Queue;
@@ -34,9 +35,6 @@ pub(crate) const ABOUT: About = About {
     serves: Serves::AsManyAsCome,
     buffer: 64 << 10,
 };
-
-/// A thread's stack: visits are shallow.
-const STACK: usize = 256 * 1024;
 
 /// What `--mode hybrid` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,5 +15,6 @@ pub mod event_loop;
 pub mod hybrid;
 pub mod uring;
 
-// what two models share
+// what several models share
 mod crew;
+mod loops;

@@ -63,8 +63,10 @@ impl Settings {
         Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Open) })
     }
 
-    pub(crate) fn needs(&self) -> Needs {
-        let Self { workers, accept } = *self;
+    pub(crate) fn needs(&self, max_connections: u32) -> Needs {
+        let accept = self.accept;
+        // each serves one connection at a time, so that many are enough
+        let workers = self.workers.min(max_connections as usize);
         let listeners =
             if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One };
         Needs {
@@ -89,7 +91,6 @@ pub(crate) fn serve(
     let listeners: &'static [TcpListener] = Box::leak(listeners.into_boxed_slice());
     let turn = Turn::new(settings.accept)?;
     let life = move |number, channel: &Channel| work(number, listeners, &turn, channel, server);
-    // each serves one connection at a time, so that many seats are enough
     let workers = settings.workers.min(server.options.max_connections as usize);
     // at the end all that is left may wait: the backlog is bounded
     let queue = (Order::Fifo, server.options.backlog as usize, OnFull::Wait);

@@ -62,13 +62,19 @@ impl Settings {
         Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Open) })
     }
 
-    pub(crate) fn needs(&self) -> Needs {
-        let Self { workers, accept } = *self;
+    pub(crate) fn needs(&self, max_connections: u32) -> Needs {
+        let accept = self.accept;
+        // each serves one connection at a time, so that many are enough
+        let workers = self.workers.min(max_connections as usize);
         Needs {
             buffers: workers,
             descriptors: if accept == Accept::Reuseport { workers as u64 } else { 0 },
             workers,
-            listeners: if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One },
+            listeners: if accept == Accept::Reuseport {
+                Listeners::Reuseport(workers)
+            } else {
+                Listeners::One
+            },
             crash: CrashEnds::Everything,
             label: format!("prethread of {}", accept.with_workers(workers)),
         }
@@ -99,7 +105,6 @@ pub(crate) fn serve(
         last: Queue::new(seats as usize),
         broken: OnceLock::new(),
     }));
-    // each serves one connection at a time, so that many seats are enough
     for number in 0..settings.workers.min(seats as usize) {
         thread::Builder::new()
             .stack_size(STACK)

@@ -110,7 +110,7 @@ fn serve_from_here(listener: TcpListener, server: &'static Server, spawn: Spawn)
     server.wait_until_drained();
     children::kill_all();
     // their share of the CPU counts only once they have been waited for
-    signals::wait_until(Some(Instant::now() + REAP_TIME), OnStop::GoOn, || server.counters.active() == 0);
+    signals::wait_until(Some(Instant::now() + REAP_TIME), OnStop::GoOn, || server.counters.seats() == 0);
     Ok(())
 }
 

@@ -10,5 +10,6 @@ pub(crate) mod early;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod reap;
+pub(crate) mod ring;
 pub(crate) mod robust;
 pub(crate) mod shared;

@@ -26,6 +26,19 @@ fn assert_fails(arguments: &str, code: i32, words: &[&str]) -> String {
     message
 }
 
+/// A value that another mode takes is refused with the list of those that this one takes.
+#[test]
+fn a_value_of_another_mode_is_refused_with_the_right_ones() {
+    for (mode, value, right) in [
+        ("prethread", "flock", "open|mutex|reuseport"),
+        ("prefork", "exclusive", "open|flock|mutex|reuseport"),
+        ("event-loop", "open", "shared|exclusive|reuseport|main"),
+    ] {
+        let words = format!("--accept {right}");
+        assert_fails_in_one_line(&format!("--port 0 --mode {mode} --accept {value}"), 2, &[value, &words]);
+    }
+}
+
 /// Our own messages are one line; those of the option parser may add how it is used.
 fn assert_fails_in_one_line(arguments: &str, code: i32, words: &[&str]) {
     let message = assert_fails(arguments, code, words);
@@ -40,7 +53,12 @@ fn an_option_of_another_mode_names_its_owner() {
         ("thread", "--spawn exec", "process"),
         ("pool", "--spawn fork", "process"),
         ("thread", "--of processes", "pool"),
-        ("process", "--workers 3", "pool"),
+        ("process", "--workers 3", "prefork"),
+        ("iterative", "--accept open", "prefork"),
+        ("event-loop", "--runtime multi", "async"),
+        ("async", "--recv oneshot", "uring"),
+        ("uring", "--offload 3", "hybrid"),
+        ("thread", "--queue lifo", "pool"),
         ("thread", "--queue-capacity 3", "pool"),
         ("process", "--on-full reject", "pool"),
     ] {

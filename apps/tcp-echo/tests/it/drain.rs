@@ -23,7 +23,7 @@ on_every_variant! {
 
 fn idle_clients_get_the_end(variant: Variant) {
     let server = Server::start(variant, "--drain-idle 200ms");
-    let mut clients: Vec<Client> = (0..5).map(|_| Client::of(&server)).collect();
+    let mut clients: Vec<Client> = (0..variant.at_a_time(5)).map(|_| Client::of(&server)).collect();
     clients.iter_mut().for_each(|client| client.expect_echo(b"hello"));
     let signalled = Instant::now();
     server.signal(Signal::SIGTERM);
@@ -137,8 +137,9 @@ fn a_handler_that_hangs_is_cut(variant: Variant) {
     let server = Server::start(variant, "--faults --drain-timeout 300ms");
     let mut hung = Client::of(&server);
     hung.send(b"!hang\n");
-    let mut other = Client::of(&server);
-    other.expect_echo_then_end(b"not held up");
+    if variant.survives_a_hang() {
+        Client::of(&server).expect_echo_then_end(b"not held up");
+    }
     server.signal(Signal::SIGTERM);
     let outcome = server.end();
     assert_eq!(outcome.code(), 3, "{outcome:?}");

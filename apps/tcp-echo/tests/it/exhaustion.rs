@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tcp_echo::model::Mode;
+
 use crate::client::Client;
 use crate::inspect;
 use crate::server::Server;
@@ -11,6 +13,11 @@ use crate::variants::Variant;
 on_every_variant! { descriptors_run_out_and_come_back }
 
 fn descriptors_run_out_and_come_back(variant: Variant) {
+    // one at a time needs one descriptor, and has it; where workers block and have listeners of their own, nobody can say
+    // who waits for whom
+    if !variant.serves_two_for_sure() {
+        return;
+    }
     if !needs("prlimit") {
         return;
     }
@@ -18,16 +25,27 @@ fn descriptors_run_out_and_come_back(variant: Variant) {
     let mut old: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
     old.iter_mut().for_each(|client| client.expect_echo(b"before"));
     server.wait_until_quiet();
-    // the limit is on the number of a descriptor: from the lowest free one on there is none to be had
-    let taken = inspect::descriptors(server.pid);
-    let free = (0..).find(|n| !taken.contains(n)).unwrap();
-    limit_descriptors(server.pid, free.try_into().unwrap());
+    let accepting: Vec<i32> = match variant.mode() {
+        Mode::Prefork => server.children().iter().map(|worker| worker.pid).collect(),
+        _ => vec![server.pid],
+    };
+    for pid in &accepting {
+        // the limit is on the number of a descriptor: from the lowest free one on there is none to be had
+        let taken = inspect::descriptors(*pid);
+        let free = (0..).find(|n| !taken.contains(n)).unwrap();
+        limit_descriptors(*pid, free.try_into().unwrap());
+    }
 
-    // whoever is blocked in accept has reserved the next number already, so one more may get in: it may be served, or
-    // closed if its handler needs another descriptor
-    let mut last = Client::of(&server);
-    last.send(b"the last one");
-    last.hears_within(Duration::from_millis(300));
+    // Whoever is blocked in accept has reserved the next number already, so some more may get in: they may be served, or
+    // closed if their handler needs another descriptor. They leave before the others come.
+    let blocked =
+        if variant.is_pool() && !variant.has_queue() { variant.needs().workers - old.len() } else { 1 };
+    let mut last: Vec<Client> = (0..blocked).map(|_| Client::of(&server)).collect();
+    last.iter_mut().for_each(|client| client.send(b"the last one"));
+    let _ = last.iter().filter(|client| client.hears_within(Duration::from_millis(300))).count();
+    if blocked > 1 {
+        last.clear();
+    }
     server.wait_until_quiet();
 
     let (began, before) = (Instant::now(), inspect::process(server.pid).unwrap());
@@ -52,7 +70,7 @@ fn descriptors_run_out_and_come_back(variant: Variant) {
         variant.name
     );
 
-    limit_descriptors(server.pid, 1_000);
+    accepting.iter().for_each(|pid| limit_descriptors(*pid, 1_000));
     let relieved = Instant::now();
     new.iter_mut().for_each(|client| client.expect(b"let me in"));
     // the promise is 1 s; the rest is for a busy machine

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tcp_echo::model::Mode;
 
 use crate::client::Client;
 use crate::server::{LONG, Server, Start, eventually};
 use crate::tools::{needs, strace_failing};
-use crate::variants::{Variant, named};
+use crate::variants::{ALL, Variant, named};
 
 on_every_variant! { no_thread_or_process_for_a_connection }
 
@@ -22,8 +23,8 @@ fn start(variant: Variant, options: &str, calls: &str, error: &str, when: &str) 
 }
 
 fn no_thread_or_process_for_a_connection(variant: Variant) {
-    // a pool makes its workers at the start: the next tests
-    if variant.is_pool() || !needs("strace") {
+    // the others make all that they need at the start
+    if !matches!(variant.mode(), Mode::Thread | Mode::Process) || !needs("strace") {
         return;
     }
     let server = start(variant, "", MAKERS, "EAGAIN", "1..3");
@@ -95,14 +96,16 @@ fn accept_errors_of_one_connection_are_passed_over() {
     if !needs("strace") {
         return;
     }
-    for variant in crate::variants::ALL {
+    // a ring accepts without that system call
+    for variant in ALL.iter().filter(|variant| variant.mode() != Mode::Uring) {
         for error in ["ECONNABORTED", "EPROTO", "ENETDOWN", "EPERM"] {
             let server = start(*variant, "", "accept4", error, "1..5");
             Client::of(&server).expect_echo_then_end(b"none of my business");
             server.signal(Signal::SIGTERM);
             let outcome = server.end();
             assert_eq!(outcome.code(), 0, "{error}: {outcome:?}");
-            assert_eq!(outcome.stat("errors.accept"), 5, "{}: {error}", variant.name);
+            // several that accept for themselves may each meet five
+            assert!(outcome.stat("errors.accept") >= 5, "{}: {error}: {}", variant.name, outcome.stats);
         }
     }
 }
@@ -113,7 +116,7 @@ fn interrupted_calls_do_not_show() {
     if !needs("strace") {
         return;
     }
-    for variant in crate::variants::ALL {
+    for variant in ALL {
         let server = start(*variant, "", "recvfrom,sendto,read,write", "EINTR", "5+3");
         Client::of(&server).stream_through(200_000, &[5_000], &[Duration::ZERO], true);
         server.signal(Signal::SIGTERM);

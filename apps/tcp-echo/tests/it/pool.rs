@@ -16,7 +16,7 @@ fn processes(workers: usize, options: &str) -> Server {
 }
 
 fn pools() -> impl Iterator<Item = Variant> {
-    ALL.iter().copied().filter(Variant::is_pool)
+    ALL.iter().copied().filter(Variant::has_queue)
 }
 
 fn send(signal: Signal, to: i32) {

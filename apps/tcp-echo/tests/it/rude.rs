@@ -19,7 +19,7 @@ on_every_variant! {
 
 fn a_reset_in_mid_message(variant: Variant) {
     let server = Server::start(variant, "");
-    let mut others: Vec<Client> = (0..4).map(|_| Client::of(&server)).collect();
+    let mut others: Vec<Client> = (1..variant.at_a_time(5)).map(|_| Client::of(&server)).collect();
     let message = Pattern::new(3).take(300_000);
     for round in 1..=40 {
         let mut rude = Client::of(&server);
@@ -49,6 +49,9 @@ fn a_reset_before_it_is_accepted(variant: Variant) {
 
 /// E10: the echo that it does not take stays in the kernel; the server's own memory does not grow with it.
 fn a_client_that_takes_nothing(variant: Variant) {
+    if !variant.serves_two_for_sure() {
+        return; // it holds up whoever comes next
+    }
     let server = Server::start(variant, "--write-timeout 1s");
     let mut other = Client::of(&server);
     let mut before = 0;
@@ -92,15 +95,15 @@ fn an_idle_client_gets_the_end(variant: Variant) {
     let server = Server::start(variant, "--idle-timeout 300ms");
     let mut idle = Client::of(&server);
     idle.expect_echo(b"hello");
-    let mut lively = Client::of(&server);
+    let mut lively = variant.serves_two_for_sure().then(|| Client::of(&server));
     let started = Instant::now();
     while !idle.hears_within(Duration::from_millis(50)) {
-        lively.expect_echo(b"still talking");
+        lively.iter_mut().for_each(|client| client.expect_echo(b"still talking"));
     }
     idle.expect_end();
     let waited = started.elapsed();
     assert!((Duration::from_millis(250)..LONG / 10).contains(&waited), "{}: {waited:?}", variant.name);
-    lively.expect_echo(b"after that, too");
+    lively.iter_mut().for_each(|client| client.expect_echo(b"after that, too"));
     drop((idle, lively));
     let outcome = server.stop();
     assert_eq!(outcome.stat("errors.idle"), 1, "{}: {}", variant.name, outcome.stats);

@@ -170,14 +170,16 @@ impl Server {
         kill(Pid::from_raw(-self.guard.0.id().cast_signed()), signal).unwrap();
     }
 
-    /// Stops it from running at all until [`Server::thaw`]: what comes meanwhile waits in the kernel.
+    /// Stops it from running at all, workers and all, until [`Server::thaw`]: what comes meanwhile waits in the kernel.
     pub(crate) fn freeze(&self) {
-        self.signal(Signal::SIGSTOP);
-        assert!(eventually(LONG, || inspect::process(self.pid).is_some_and(|p| p.state == 'T')));
+        self.signal_group(Signal::SIGSTOP);
+        let stopped = |pid| inspect::process(pid).is_some_and(|p| p.state == 'T');
+        let all = || stopped(self.pid) && self.children().iter().all(|child| stopped(child.pid));
+        assert!(eventually(LONG, all));
     }
 
     pub(crate) fn thaw(&self) {
-        self.signal(Signal::SIGCONT);
+        self.signal_group(Signal::SIGCONT);
     }
 
     pub(crate) fn children(&self) -> Vec<Process> {

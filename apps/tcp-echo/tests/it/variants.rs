@@ -126,7 +126,11 @@ fn the_list_is_complete() {
         for choice in about.choices.iter().filter(|choice| choice.option != "--on-full") {
             for value in choice.values.iter().skip(1) {
                 let words = format!("{} {value}", choice.option);
-                assert!(of_mode.iter().any(|v| v.arguments.contains(&words)), "--mode {} {words} is not tested", about.name);
+                assert!(
+                    of_mode.iter().any(|v| v.arguments.contains(&words)),
+                    "--mode {} {words} is not tested",
+                    about.name
+                );
             }
         }
     }

@@ -24,10 +24,10 @@ use nix::unistd::{Pid, getpid};
 
 use crate::cli::Order;
 use crate::handler::Connection;
+use crate::models::process::dies_with;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;
-use crate::models::process::dies_with;
 use crate::sys::fork;
 
 pub(super) use channel::Channel;

@@ -124,7 +124,7 @@ impl Parent {
 
     fn may_accept(&self) -> bool {
         let room = self.queue.len() < self.capacity || self.on_full == OnFull::Reject;
-        let seats = self.server.counters.active() < self.server.options.max_connections;
+        let seats = self.server.counters.seats() < self.server.options.max_connections;
         room && seats && self.accept_from <= Instant::now()
     }
 
@@ -207,7 +207,7 @@ impl Parent {
         if !matches!(self.source, Source::Closed) {
             return false;
         }
-        if self.server.counters.active() == 0 {
+        if self.server.counters.seats() == 0 {
             return true;
         }
         let late = Instant::now() >= self.server.drain_deadline();

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::signals;
 use super::channel::{Channel, Word};
 use crate::handler;
 use crate::server::Server;
+use common::signals;
 
 /// After a stop signal the parent begins to drain within this time, if it got one too.
 const PARENT_TIME: Duration = Duration::from_millis(200);

@@ -25,8 +25,7 @@
 //!
 //! **Who does it.** nginx and HAProxy (a loop per process or thread), Redis, Node.js, Envoy.
 
-mod intake;
-mod mail;
+mod offload;
 mod reactor;
 
 use std::io;
@@ -34,18 +33,21 @@ use std::net::TcpListener;
 use std::thread;
 
 use common::exit::Failure;
-use mio::{Poll, Waker};
+use mio::{Interest, Poll, Waker};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
+use super::loops::STACK;
+use super::loops::crowd::Crowd;
+use super::loops::intake::Intake;
 use crate::accept::Acceptor;
 use crate::cli::{Accept, ModeOptions};
 use crate::ending;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::queue::Queue;
 use crate::server::Server;
-use intake::Intake;
-use mail::{Crowd, Mail};
-pub(super) use mail::{Job, serve_jobs};
-use reactor::{MAIL, Reactor};
+use crate::sys::descriptor;
+pub(super) use offload::{Job, serve_jobs};
+use reactor::{LISTENER, MAIL, Mail, Reactor};
 
 /// For the list of modes.
 pub(crate) const ABOUT: About = About {
@@ -58,9 +60,6 @@ pub(crate) const ABOUT: About = About {
     serves: Serves::AsManyAsCome,
     buffer: 64 << 10,
 };
-
-/// A loop's stack: visits are shallow.
-const STACK: usize = 256 * 1024;
 
 /// What `--mode event-loop` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,13 +109,17 @@ pub(super) fn serve_with(
 ) -> io::Result<()> {
     let Settings { workers, accept } = settings;
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<io::Result<_>>()?;
-    let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), MAIL)).collect::<io::Result<_>>()?;
-    let crowd: &'static Crowd = Box::leak(Box::new(Crowd::new(wakers)));
+    let wakers: Vec<Waker> =
+        polls.iter().map(|poll| Waker::new(poll.registry(), MAIL)).collect::<io::Result<_>>()?;
+    // (an eventfd: writing to it fails only if it overflows, and then the loop is awake)
+    let crowd: &'static Crowd<Mail> =
+        Box::leak(Box::new(Crowd::new(wakers.into_iter().map(|waker| move || drop(waker.wake())))));
     for (number, poll) in polls.into_iter().enumerate() {
-        let intake = match accept {
+        let mut intake = match accept {
             Accept::Main => Intake::none(),
-            _ => Intake::of(&listeners[number % listeners.len()], accept, &poll)?,
+            _ => Intake::of(&listeners[number % listeners.len()])?,
         };
+        watch(&mut intake, accept, &poll)?;
         let reactor = Reactor::new(number, poll, intake, crowd, offload, server)?;
         thread::Builder::new()
             .stack_size(STACK)
@@ -126,17 +129,24 @@ pub(super) fn serve_with(
     server.ready()?;
 
     let tell_loops = move || crowd.wake_all();
-    let mut acceptor = if accept == Accept::Main {
+    let acceptor = if accept == Accept::Main {
         let listener = listeners.into_iter().next().ok_or_else(|| io::Error::other("no listener"))?;
         Acceptor::new(listener, server, tell_loops)
     } else {
         ending::wait_for_stop(server);
         Acceptor::of_the_last(&listeners, server, tell_loops)
     };
-    let mut next = (0..workers).cycle();
-    while let Some(connection) = acceptor.next_connection()? {
-        crowd.send(next.next().unwrap_or(0), Mail::New(connection));
+    crowd.hand_out(acceptor, server, Mail::New)
+}
+
+/// Has the kernel tell a loop when there is somebody to accept.
+fn watch(intake: &mut Intake, accept: Accept, poll: &Poll) -> io::Result<()> {
+    let Some(listener) = intake.listener() else { return Ok(()) };
+    if accept == Accept::Exclusive {
+        // mio does not offer this flag, but its poll is an epoll
+        let epoll = Epoll(descriptor::copy_of(poll)?);
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET | EpollFlags::EPOLLEXCLUSIVE;
+        return Ok(epoll.add(&*listener, EpollEvent::new(flags, LISTENER.0 as u64))?);
     }
-    server.wait_until_drained();
-    crowd.failure()
+    poll.registry().register(listener, LISTENER, Interest::READABLE)
 }

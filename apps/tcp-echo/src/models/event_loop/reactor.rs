@@ -1,7 +1,5 @@
 //! One loop: what it holds, and what it does with what the kernel tells it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -9,10 +7,13 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::intake::Intake;
-use super::mail::{Crowd, Job, Mail};
+use super::offload::Job;
 use crate::buffers::Buffer;
 use crate::handler::{Connection, Ending};
+use crate::models::loops::ACCEPTS;
+use crate::models::loops::crowd::Crowd;
+use crate::models::loops::intake::Intake;
+use crate::models::loops::timers::{Naps, Sweep};
 use crate::queue::Queue;
 use crate::resumable::{After, News, Resumable};
 use crate::seats::Seat;
@@ -27,13 +28,16 @@ pub(super) const LISTENER: Token = Token(usize::MAX - 2);
 
 /// Events taken at a time: more wait in the kernel.
 const EVENTS: usize = 1024;
-/// Connections accepted before it is the turn of those that are there.
-const ACCEPTS: usize = 128;
-/// The table of connections is not searched for expired time limits more often than this.
-const SWEEP_EVERY: Duration = Duration::from_millis(5);
+/// Something for a loop.
+pub(in crate::models) enum Mail {
+    /// A connection that was accepted elsewhere.
+    New(Connection),
+    /// The connection with this key comes back from a visit.
+    Back(usize, Held, After),
+}
 
 /// A connection, while it is in its loop's or somebody else's hands.
-pub(super) struct Held {
+pub(in crate::models) struct Held {
     stream: TcpStream,
     connection: Resumable,
     /// Tells it from earlier ones with the same key.
@@ -61,7 +65,9 @@ impl Held {
 enum Place {
     Here(Held),
     /// Somebody visits it; `missed` if there was an event meanwhile.
-    Away { missed: bool },
+    Away {
+        missed: bool,
+    },
 }
 
 /// One loop.
@@ -69,7 +75,7 @@ pub(super) struct Reactor {
     number: usize,
     poll: Poll,
     intake: Intake,
-    crowd: &'static Crowd,
+    crowd: &'static Crowd<Mail>,
     offload: Option<&'static Queue<Job>>,
     server: &'static Server,
     worker: &'static WorkerCounters,
@@ -78,10 +84,8 @@ pub(super) struct Reactor {
     births: u32,
     /// Connections that had more to do when it was somebody else's turn.
     again: Vec<usize>,
-    /// When which reply has waited long enough.
-    naps: BinaryHeap<Reverse<(Instant, usize, u32)>>,
-    /// When the table is searched for expired time limits next.
-    sweep_at: Option<Stamp>,
+    naps: Naps,
+    sweep: Sweep,
     /// Since when the server drains.
     draining: Option<Stamp>,
     now: Stamp,
@@ -92,7 +96,7 @@ impl Reactor {
         number: usize,
         poll: Poll,
         intake: Intake,
-        crowd: &'static Crowd,
+        crowd: &'static Crowd<Mail>,
         offload: Option<&'static Queue<Job>>,
         server: &'static Server,
     ) -> io::Result<Self> {
@@ -108,8 +112,8 @@ impl Reactor {
             places: Slab::new(),
             births: 0,
             again: Vec::new(),
-            naps: BinaryHeap::new(),
-            sweep_at: None,
+            naps: Naps::default(),
+            sweep: Sweep::default(),
             draining: None,
             now: Stamp::now(),
         })
@@ -142,10 +146,7 @@ impl Reactor {
         if !self.again.is_empty() || self.intake.may_accept() {
             return Some(Duration::ZERO);
         }
-        let nap =
-            self.naps.peek().map(|Reverse((until, ..))| until.saturating_duration_since(Instant::now()));
-        let sweep = self.sweep_at.map(|at| at.after(Stamp::now()));
-        [nap, sweep, self.intake.retry()].into_iter().flatten().min()
+        [self.naps.next(), self.sweep.next(), self.intake.retry()].into_iter().flatten().min()
     }
 
     /// Visits every connection that is ready; `true` if the listener is, too.
@@ -183,8 +184,7 @@ impl Reactor {
         let Some(place) = self.places.get_mut(key) else { return };
         if let Some(jobs) = self.offload {
             let Place::Here(held) = std::mem::replace(place, Place::Away { missed: false }) else { return };
-            let job =
-                Job { key, held, news, of_loop: self.number, crowd: self.crowd, since: Instant::now() };
+            let job = Job { key, held, news, of_loop: self.number, crowd: self.crowd, since: Instant::now() };
             // there is a place for every connection
             let _ = jobs.put(job);
             self.server.counters.queue.put(jobs.len());
@@ -205,7 +205,7 @@ impl Reactor {
             After::Again => self.again.push(key),
             After::Nap(span) => {
                 held.napping = true;
-                self.naps.push(Reverse((Instant::now() + span, key, held.birth)));
+                self.naps.begin(span, key, held.birth);
             }
         }
         if held.watched < wanted {
@@ -223,9 +223,7 @@ impl Reactor {
                 return self.end(key, &Ok(Err(e)));
             }
         }
-        if let Some(deadline) = held.connection.deadline(self.draining, self.server) {
-            self.sweep_at = Some(self.sweep_at.map_or(deadline, |at| at.min(deadline)));
-        }
+        self.sweep.not_later_than(held.connection.deadline(self.draining, self.server));
     }
 
     fn end(&mut self, key: usize, ending: &Ending) {
@@ -252,7 +250,7 @@ impl Reactor {
         if self.draining.is_none() && self.server.drains() {
             self.draining = Some(self.now);
             // all limits are others from now on
-            self.sweep_at = Some(self.now);
+            self.sweep.not_later_than(Some(self.now));
         }
         self.crowd.collect(self.number, mail);
         for item in mail.drain(..) {
@@ -290,10 +288,7 @@ impl Reactor {
     }
 
     fn end_naps(&mut self) {
-        while let Some(&Reverse((until, key, birth))) = self.naps.peek()
-            && until <= Instant::now()
-        {
-            self.naps.pop();
+        while let Some((key, birth)) = self.naps.take_over() {
             if let Some(Place::Here(held)) = self.places.get_mut(key)
                 && held.birth == birth
                 && held.napping
@@ -305,13 +300,11 @@ impl Reactor {
         }
     }
 
-    /// Takes up every connection whose time limit has passed. One walk over the table, when the earliest limit may have passed:
-    /// so limits cost nothing while messages come and go.
+    /// Takes up every connection whose time limit has passed.
     fn sweep(&mut self) {
-        if self.sweep_at.is_none_or(|at| self.now < at) {
+        if !self.sweep.begins(self.now) {
             return;
         }
-        let mut earliest: Option<Stamp> = None;
         let mut expired = Vec::new();
         for (key, place) in &mut self.places {
             let Place::Here(held) = place else { continue };
@@ -320,15 +313,13 @@ impl Reactor {
                     held.connection.expire();
                     expired.push(key);
                 }
-                Some(deadline) => earliest = Some(earliest.map_or(deadline, |at| at.min(deadline))),
-                None => {}
+                deadline => self.sweep.not_later_than(deadline),
             }
         }
-        let soonest = self.now + SWEEP_EVERY;
-        self.sweep_at = earliest.map(|at| at.max(soonest));
         for key in expired {
             self.is_ready(key, News::Unknown);
         }
+        self.sweep.ends(self.now);
     }
 
     /// Accepts who waits.

@@ -1,24 +1,19 @@
-//! How a loop gets new connections from a listener that it watches.
+//! How a loop gets new connections from a listener that it watches: when to accept, and for whom there is a seat.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Poll};
-use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use super::mail::Crowd;
-use super::reactor::LISTENER;
+use super::crowd::Crowd;
 use crate::accept::{self, BackOff};
-use crate::cli::Accept;
 use crate::resumable::would_block;
 use crate::seats::Seat;
 use crate::server::Server;
-use crate::sys::descriptor;
 
 /// A loop's side of a listener.
-pub(super) struct Intake {
+pub(in crate::models) struct Intake {
     /// `None`: connections come from elsewhere, or none comes any more.
     listener: Option<TcpListener>,
     /// Somebody may be waiting: the loop has been told so, and has not found that nobody is.
@@ -32,42 +27,51 @@ pub(super) struct Intake {
 
 impl Intake {
     /// Of a loop that is handed its connections.
-    pub(super) fn none() -> Self {
+    pub(in crate::models) fn none() -> Self {
         Self { listener: None, ready: false, full: false, back_off: BackOff::default(), not_before: None }
     }
 
-    /// Watches the listener from now on, as all loops do that share it.
-    pub(super) fn of(listener: &StdListener, accept: Accept, poll: &Poll) -> io::Result<Self> {
+    /// Of a loop that watches this listener itself.
+    pub(in crate::models) fn of(listener: &StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let mut own = TcpListener::from_std(listener.try_clone()?);
-        if accept == Accept::Exclusive {
-            // mio does not offer this flag, but its poll is an epoll
-            let epoll = Epoll(descriptor::copy_of(poll)?);
-            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET | EpollFlags::EPOLLEXCLUSIVE;
-            epoll.add(&own, EpollEvent::new(flags, LISTENER.0 as u64))?;
-        } else {
-            poll.registry().register(&mut own, LISTENER, Interest::READABLE)?;
-        }
-        Ok(Self { listener: Some(own), ready: true, ..Self::none() })
+        Ok(Self { listener: Some(TcpListener::from_std(listener.try_clone()?)), ready: true, ..Self::none() })
+    }
+
+    /// The listener, for whoever watches it; `None` when nobody listens any more.
+    pub(in crate::models) fn listener(&mut self) -> Option<&mut TcpListener> {
+        self.listener.as_mut()
+    }
+
+    /// Nobody listens any more.
+    pub(in crate::models) fn close(&mut self) {
+        self.listener = None;
     }
 
     /// The listener has become readable.
-    pub(super) fn is_ready(&mut self) {
+    pub(in crate::models) fn is_ready(&mut self) {
         self.ready = true;
     }
 
     /// Something has happened: a seat may be free again.
-    pub(super) fn look_again(&mut self) {
+    pub(in crate::models) fn look_again(&mut self) {
         self.full = false;
     }
 
     /// Whether there may be somebody to accept right now.
-    pub(super) fn may_accept(&self) -> bool {
-        self.ready && !self.full && self.listener.is_some() && self.not_before.is_none_or(|at| at <= Instant::now())
+    pub(in crate::models) fn may_accept(&self) -> bool {
+        self.ready
+            && !self.full
+            && self.listener.is_some()
+            && self.not_before.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Somebody waits whom the loop will accept itself: when it wakes up, at a certain time, or when there is a seat.
+    pub(in crate::models) fn is_waiting(&self) -> bool {
+        self.ready
     }
 
     /// When to try again, if the loop must not wait for an event.
-    pub(super) fn retry(&self) -> Option<Duration> {
+    pub(in crate::models) fn retry(&self) -> Option<Duration> {
         self.not_before.filter(|_| self.ready).map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -75,15 +79,15 @@ impl Intake {
     ///
     /// # Errors
     /// The listener is broken.
-    pub(super) fn next(
+    pub(in crate::models) fn next<Mail>(
         &mut self,
-        crowd: &Crowd,
+        crowd: &Crowd<Mail>,
         server: &'static Server,
     ) -> io::Result<Option<(TcpStream, SocketAddr, Seat)>> {
-        let Self { listener: Some(listener), .. } = self else { return Ok(None) };
         let seats = server.options.max_connections;
         self.not_before = None;
         loop {
+            let Some(listener) = &self.listener else { return Ok(None) };
             let mut taken = Seat::take_with(server.counters, seats, || listener.accept());
             if let Ok(None) = taken {
                 crowd.is_hungry();
@@ -107,16 +111,25 @@ impl Intake {
                         self.ready = false;
                         return Ok(None);
                     }
-                    if accept::is_over(&e, server) {
-                        self.listener = None;
-                        return Ok(None);
-                    }
-                    if let Some(wait) = accept::judge(&e, server, &mut self.back_off)? {
-                        self.not_before = Some(Instant::now() + wait);
+                    self.failed(&e, server)?;
+                    if !self.may_accept() {
                         return Ok(None);
                     }
                 }
             }
         }
+    }
+
+    /// Accepting has failed in this way: the next try is at once, after a while, or never.
+    ///
+    /// # Errors
+    /// The listener is broken.
+    pub(in crate::models) fn failed(&mut self, error: &io::Error, server: &Server) -> io::Result<()> {
+        if accept::is_over(error, server) {
+            self.close();
+        } else if let Some(wait) = accept::judge(error, server, &mut self.back_off)? {
+            self.not_before = Some(Instant::now() + wait);
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,91 @@
+//! What the loops of a server share: mailboxes by which other threads reach them, and the word that a seat is free. A mailbox
+//! is bounded by `--max-conns`: each connection is in one place at a time.
+
+use std::io;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use common::signals;
+
+use crate::accept::Acceptor;
+use crate::handler::Connection;
+use crate::server::Server;
+
+/// The loops; `Mail` is what reaches them.
+pub(in crate::models) struct Crowd<Mail> {
+    boxes: Vec<Mailbox<Mail>>,
+    /// A loop has found no free seat for somebody who may be waiting.
+    hungry: AtomicBool,
+    /// Why nobody can accept any more.
+    broken: OnceLock<io::Error>,
+}
+
+struct Mailbox<Mail> {
+    mail: Mutex<Vec<Mail>>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl<Mail> Crowd<Mail> {
+    /// So many loops, each with a way to wake it.
+    pub(in crate::models) fn new<W: Fn() + Send + Sync + 'static>(wakers: impl Iterator<Item = W>) -> Self {
+        let mailbox = |wake| Mailbox { mail: Mutex::new(Vec::new()), wake: Box::new(wake) as Box<_> };
+        Self { boxes: wakers.map(mailbox).collect(), hungry: AtomicBool::new(false), broken: OnceLock::new() }
+    }
+
+    /// Puts something into a loop's mailbox, and wakes the loop unless it has been woken for earlier mail.
+    pub(in crate::models) fn send(&self, to: usize, item: Mail) {
+        let mailbox = &self.boxes[to % self.boxes.len()];
+        let mut mail = mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        mail.push(item);
+        let first = mail.len() == 1;
+        drop(mail);
+        if first {
+            (mailbox.wake)();
+        }
+    }
+
+    /// Empties a mailbox into `into`, which is empty.
+    pub(in crate::models) fn collect(&self, of: usize, into: &mut Vec<Mail>) {
+        mem::swap(&mut *self.boxes[of].mail.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+
+    /// Every loop looks around.
+    pub(in crate::models) fn wake_all(&self) {
+        self.boxes.iter().for_each(|mailbox| (mailbox.wake)());
+    }
+
+    /// A loop has found no seat. It must look once more after this: a seat that becomes free from now on wakes it.
+    pub(in crate::models) fn is_hungry(&self) {
+        self.hungry.store(true, Ordering::SeqCst);
+    }
+
+    /// A seat has become free.
+    pub(in crate::models) fn seat_is_free(&self) {
+        if self.hungry.load(Ordering::SeqCst) && self.hungry.swap(false, Ordering::SeqCst) {
+            self.wake_all();
+        }
+    }
+
+    /// Nobody can accept any more: the server stops, and says why.
+    pub(in crate::models) fn fail(&self, why: io::Error) {
+        let _ = self.broken.set(why);
+        signals::request_stop();
+        signals::wake_poller();
+    }
+
+    /// The main thread's part in the end: gives what the acceptor has to the loops in turn, and waits for the drain.
+    pub(in crate::models) fn hand_out(
+        &self,
+        mut acceptor: Acceptor,
+        server: &Server,
+        mail: impl Fn(Connection) -> Mail,
+    ) -> io::Result<()> {
+        let mut next = (0..self.boxes.len()).cycle();
+        while let Some(connection) = acceptor.next_connection()? {
+            self.send(next.next().unwrap_or(0), mail(connection));
+        }
+        server.wait_until_drained();
+        self.broken.get().map_or(Ok(()), |e| Err(io::Error::new(e.kind(), e.to_string())))
+    }
+}
