@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use common::exit::Failure;
 use common::units;
 
-use super::{Common, run};
+use super::{Common, modes, run};
 use crate::plan::{ComparePlan, Contender, Load, Pin, Stop, Workload};
 use crate::subject::placement;
 
@@ -19,9 +19,10 @@ const WORKERS_MANY: usize = 64;
 /// Start tcp-echo in each concurrency model and measure them side by side
 #[derive(Debug, Args)]
 pub(super) struct CompareOptions {
-    /// Concurrency models
+    /// Concurrency models, as `tcp-echo --list-modes` shows them; `all` is each of them. One whose workers serve a connection
+    /// at a time is measured twice: with as many workers as CPUs, and with enough for all connections
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "thread,process,pool")]
-    modes: Vec<Mode>,
+    modes: Vec<String>,
     /// Loads: connections that are kept, or a new one for every request
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "persistent,churn")]
     workloads: Vec<Kind>,
@@ -48,16 +49,6 @@ pub(super) struct CompareOptions {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// One thread a connection
-    Thread,
-    /// One process a connection
-    Process,
-    /// A fixed number of workers; measured with as many as CPUs and with enough for all connections
-    Pool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// Connections are kept
     Persistent,
@@ -79,22 +70,23 @@ impl CompareOptions {
         if !server.is_file() {
             return Err(missing(&server));
         }
-        let contenders = contenders(&without_repeats(&self.modes), load.connections);
+        let modes = modes::chosen(&self.modes, &modes::offered_by(&server)?)?;
+        let contenders = contenders(&modes, load.connections);
         let workloads = without_repeats(&self.workloads).iter().map(|kind| workload(*kind, &load)).collect();
         let seed = self.seed.unwrap_or_else(seed_from_time);
         Ok(ComparePlan { server, contenders, workloads, seed, manner })
     }
 }
 
-fn contenders(modes: &[Mode], connections: usize) -> Vec<Contender> {
+fn contenders(modes: &[modes::Mode], connections: usize) -> Vec<Contender> {
     let plain = |mode: &str| Contender {
         name: mode.to_owned(),
         arguments: ["--mode", mode, "--port", "0"].map(str::to_owned).to_vec(),
         workers: None,
     };
-    let pool = |workers: usize| {
-        let mut contender = plain("pool");
-        contender.name = format!("pool ({})", units::plural(workers as u64, "worker"));
+    let with = |workers: usize, mode: &str| {
+        let mut contender = plain(mode);
+        contender.name = format!("{mode} ({})", units::plural(workers as u64, "worker"));
         // named outright: the server is pinned, so its own default would be the CPUs it is pinned to
         contender.arguments.extend(["--workers".to_owned(), workers.to_string()]);
         contender.workers = Some(workers);
@@ -102,15 +94,12 @@ fn contenders(modes: &[Mode], connections: usize) -> Vec<Contender> {
     };
     let few = placement::allowed_cpus().len().max(1);
     let many = connections.clamp(WORKERS_MANY, WORKERS_MAX);
-    modes
-        .iter()
-        .flat_map(|mode| match mode {
-            Mode::Thread => vec![plain("thread")],
-            Mode::Process => vec![plain("process")],
-            Mode::Pool if few == many => vec![pool(many)],
-            Mode::Pool => vec![pool(few), pool(many)],
-        })
-        .collect()
+    let contenders = |mode: &modes::Mode| match mode.serves.as_str() {
+        "as-many-as-workers" if few == many => vec![with(many, &mode.name)],
+        "as-many-as-workers" => vec![with(few, &mode.name), with(many, &mode.name)],
+        _ => vec![plain(&mode.name)],
+    };
+    modes.iter().flat_map(contenders).collect()
 }
 
 fn workload(kind: Kind, load: &Load) -> Workload {

@@ -2,6 +2,7 @@
 
 mod compare;
 mod fingers;
+mod modes;
 mod output;
 mod run;
 

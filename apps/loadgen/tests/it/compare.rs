@@ -24,6 +24,10 @@ use crate::tool::{Ran, correct, echo, every, loadgen, serve};
 
 const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--quiet", "--seed", "1"];
 
+/// What the script says when it is asked for its modes.
+const MODES: &str =
+    r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}]"#;
+
 /// A folder with a script that plays the server, and the named pipes that it is held by.
 struct Fake {
     folder: TempDir,
@@ -40,6 +44,7 @@ impl Fake {
         let here = folder.path().display();
         let text = format!(
             "#!/bin/sh\n\
+             [ \"$1\" != --list-modes ] || {{ echo '{MODES}'; exit; }}\n\
              mode=$2\n\
              exec 8<>{here}/hold\n\
              trap 'exit ${{leave:-0}}' TERM\n\
@@ -82,6 +87,27 @@ fn row<'a>(report: &'a Value, subject: &str) -> &'a Value {
 
 fn reasons(row: &Value) -> String {
     row["verdict"]["reasons"].to_string()
+}
+
+#[test]
+fn a_mode_that_the_server_does_not_have_is_refused_with_those_that_it_has() {
+    let ran = Fake::new("exit 9").ran(&["--modes", "magic"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("choose from all, thread, process, pool"), "{}", ran.stderr);
+}
+
+/// `all` is what the server has; and a program that is no tcp-echo is told so at once.
+#[test]
+fn all_modes_are_those_of_the_server() {
+    let script = format!("ready {}; hold", correct());
+    let ran = Fake::new(&script).ran(&["--modes", "all", "--workloads", "persistent", "-J"]);
+    let report = ran.json();
+    for mode in ["thread", "process", "pool (64 workers)"] {
+        assert!(row(&report, mode)["requests_per_second"]["median"].as_f64() > Some(0.0), "{report}");
+    }
+    let other = loadgen(&SHORT).args(["--tcp-echo", "/bin/true"]).output().unwrap();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("is it tcp-echo"), "{other:?}");
 }
 
 #[test]

@@ -11,7 +11,6 @@ fn a_usage_error_is_one_line_and_exit_2() {
         (vec!["run", "127.0.0.1"], "127.0.0.1:12000"),
         (vec!["run", "127.0.0.1:9", "-d", "0"], "-d 5s"),
         (vec!["run", "127.0.0.1:9", "-T", "0"], "1ms"),
-        (vec!["compare", "--modes", "magic"], "thread, process, pool"),
         (vec![], "loadgen compare"),
     ] {
         let ran = ran(&arguments);

@@ -17,18 +17,19 @@
 //!
 //! **Who does it.** inetd, sshd, PostgreSQL, the first web servers.
 
+use std::ffi::CString;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::signals::{self, OnStop};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getpid, getppid};
 
 use crate::accept::Acceptor;
@@ -142,26 +143,37 @@ pub(crate) fn dies_with(parent: Pid) -> bool {
     prctl::set_pdeathsig(Signal::SIGKILL).is_ok() && getppid() == parent
 }
 
-/// An executed child serves it: this program with the socket as its stdin. Without `pre_exec` the standard library
-/// takes the `posix_spawn` path, which does not copy the parent's page tables.
+/// An executed child serves it: this program with the socket as its stdin. (`posix_spawn` does not copy the parent's page
+/// tables, as `fork` does.)
 fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     let Connection { stream, peer, seat, .. } = connection;
     let counters = server.counters_descriptor();
-    let inherited = format!("{}/{}/{peer}", getpid(), counters.as_fd().as_raw_fd());
     let options = &server.options;
-    let mut command = Command::new("/proc/self/exe");
-    command.arg("--serve-stdin").arg(inherited);
-    command.arg("--buffer").arg(options.buffer.to_string());
-    command.arg("--work").arg(options.work.to_string());
-    command.arg("--drain-idle").arg(format!("{}us", options.drain_idle.as_micros()));
+    let inherited = format!("{}/{}/{peer}", getpid(), counters.as_fd().as_raw_fd());
+    let drain_idle = format!("{}us", options.drain_idle.as_micros());
+    let (buffer, work) = (options.buffer.to_string(), options.work.to_string());
+    let mut words = vec!["tcp-echo", "--serve-stdin", &inherited, "--buffer", &buffer, "--work", &work];
+    words.extend(["--drain-idle", &drain_idle]);
     if options.faults {
-        command.arg("--faults");
+        words.push("--faults");
     }
-    command.args(vec!["-v"; options.verbosity.into()]);
-    // Until it has its own handlers, a signal to the whole group (Ctrl-C) would kill it with its connection. In a group of its
-    // own it is reached by our nudge alone; it dies with its parent all the same.
-    command.process_group(0).stdin(OwnedFd::from(stream));
-    reap::made(|| Ok(Pid::from_raw(command.spawn()?.id().try_into().unwrap_or(i32::MAX))))?;
+    words.extend(vec!["-v"; options.verbosity.into()]);
+    let arguments: Vec<CString> = words.into_iter().map(CString::new).collect::<Result<_, _>>()?;
+    let environment: Vec<CString> = std::env::vars_os()
+        .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
+        .collect();
+
+    // Until it has its own handlers, a signal to the whole group (Ctrl-C) would kill it with its connection: so it begins with
+    // these signals blocked, and in a group of its own, where our nudge alone reaches it. It dies with its parent all the same.
+    let mut attributes = PosixSpawnAttr::init()?;
+    let mut stops = SigSet::empty();
+    [Signal::SIGINT, Signal::SIGTERM].into_iter().for_each(|stop| stops.add(stop));
+    attributes.set_sigmask(&stops)?;
+    attributes.set_pgroup(Pid::from_raw(0))?;
+    attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK)?;
+    let mut files = PosixSpawnFileActions::init()?;
+    files.add_dup2(stream.as_raw_fd(), 0)?;
+    reap::made(|| Ok(posix_spawn("/proc/self/exe", &files, &attributes, &arguments, &environment)?))?;
     seat.goes_to_child();
     Ok(())
 }

@@ -6,7 +6,7 @@ use tcp_echo::model::Mode;
 
 use crate::client::Client;
 use crate::inspect;
-use crate::server::Server;
+use crate::server::{Server, eventually};
 use crate::tools::{limit_descriptors, needs};
 use crate::variants::Variant;
 
@@ -21,7 +21,9 @@ fn descriptors_run_out_and_come_back(variant: Variant) {
     if !needs("prlimit") {
         return;
     }
-    let server = Server::start(variant, "");
+    // the kernel asks for the limit when a ring is told to accept, so an accept that repeats itself does not notice that it has
+    // become another one; with fewer seats the ring accepts one at a time
+    let server = Server::start(variant, if variant.mode() == Mode::Uring { "--max-conns 500" } else { "" });
     let mut old: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
     old.iter_mut().for_each(|client| client.expect_echo(b"before"));
     server.wait_until_quiet();
@@ -42,12 +44,14 @@ fn descriptors_run_out_and_come_back(variant: Variant) {
         if variant.is_pool() && !variant.has_queue() { variant.needs().workers - old.len() } else { 1 };
     let mut last: Vec<Client> = (0..blocked).map(|_| Client::of(&server)).collect();
     last.iter_mut().for_each(|client| client.send(b"the last one"));
-    let _ = last.iter().filter(|client| client.hears_within(Duration::from_millis(300))).count();
+    eventually(Duration::from_millis(500), || last.iter().all(|client| client.hears_within(Duration::ZERO)));
     if blocked > 1 {
         last.clear();
     }
     server.wait_until_quiet();
 
+    let told = |server: &Server| server.log().lines().filter(|line| line.contains("cannot accept")).count();
+    let told_before = told(&server);
     let (began, before) = (Instant::now(), inspect::process(server.pid).unwrap());
     let mut new: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
     new.iter_mut().for_each(|client| client.send(b"let me in"));
@@ -62,12 +66,12 @@ fn descriptors_run_out_and_come_back(variant: Variant) {
     // in ticks of 10 ms, those of the few echoes included
     let share = (after.ticks - before.ticks) as f64 / (seconds * 100.0);
     assert!(share < 0.05, "{}: {:.1} % CPU while it cannot accept", variant.name, share * 100.0);
-    let log = server.log();
-    let lines = log.lines().filter(|line| line.contains("cannot accept")).count();
+    let lines = told(&server) - told_before;
     assert!(
-        (1..=seconds as usize + 1).contains(&lines),
-        "{}: {lines} lines in {seconds} s\n{log}",
-        variant.name
+        (usize::from(told_before == 0)..=seconds as usize + 1).contains(&lines),
+        "{}: {lines} lines in {seconds} s\n{}",
+        variant.name,
+        server.log()
     );
 
     accepting.iter().for_each(|pid| limit_descriptors(*pid, 1_000));

@@ -143,7 +143,7 @@ fn a_full_queue_rejects_when_asked_to() {
 /// First come, first served: with one worker, clients that wait are served in the order of their arrival.
 #[test]
 fn the_queue_is_fair() {
-    for variant in pools() {
+    for variant in pools().filter(|pool| !pool.is_lifo()) {
         let server = Start::new(variant).room_for(1).with("--queue-capacity 8").go();
         let mut first = Client::of(&server);
         first.expect_echo(b"first");
@@ -159,6 +159,30 @@ fn the_queue_is_fair() {
             waiting[turn].expect_end();
         }
         drop(waiting);
+        server.stop();
+    }
+}
+
+/// With `--queue lifo`, whoever came last is served next.
+#[test]
+fn the_newest_is_served_first_if_that_was_asked_for() {
+    for variant in pools().filter(Variant::is_lifo) {
+        let server = Start::new(variant).room_for(1).go();
+        let mut first = Client::of(&server);
+        first.expect_echo(b"first");
+        let at_rest = inspect::descriptors(server.pid).len();
+        let mut waiting: Vec<Client> = (0..5).map(|_| Client::of(&server)).collect();
+        waiting.iter_mut().for_each(|client| client.send(b"next"));
+        // all are in the queue
+        assert!(eventually(LONG, || inspect::descriptors(server.pid).len() >= at_rest + 5));
+        first.expect_echo_then_end(b"goodbye");
+        drop(first);
+        while let Some(mut newest) = waiting.pop() {
+            newest.expect(b"next");
+            let early = waiting.iter().any(|client| client.hears_within(Duration::ZERO));
+            assert!(!early, "{}: somebody older was served before", variant.name);
+            newest.expect_echo_then_end(b"goodbye");
+        }
         server.stop();
     }
 }

@@ -173,8 +173,9 @@ impl Server {
     /// Stops it from running at all, workers and all, until [`Server::thaw`]: what comes meanwhile waits in the kernel.
     pub(crate) fn freeze(&self) {
         self.signal_group(Signal::SIGSTOP);
-        let stopped = |pid| inspect::process(pid).is_some_and(|p| p.state == 'T');
-        let all = || stopped(self.pid) && self.children().iter().all(|child| stopped(child.pid));
+        // a child that has just ended is not waited for by a parent that stands still
+        let still = |pid| inspect::process(pid).is_none_or(|p| matches!(p.state, 'T' | 'Z'));
+        let all = || still(self.pid) && self.children().iter().all(|child| still(child.pid));
         assert!(eventually(LONG, all));
     }
 

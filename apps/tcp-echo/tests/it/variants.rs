@@ -43,6 +43,16 @@ impl Variant {
         self.mode() == Mode::Pool
     }
 
+    /// Out of that queue the newest comes first.
+    pub(crate) fn is_lifo(&self) -> bool {
+        self.arguments.contains("lifo")
+    }
+
+    /// Memory that all connections share and that is touched with use, in KiB: the rings' buffers.
+    pub(crate) fn shared_buffers_kib(&self) -> u64 {
+        if self.mode() == Mode::Uring { 2 * 512 * 16 } else { 0 }
+    }
+
     /// Two clients can be served at a time, whoever they are. (Workers that block and do not share a listener may leave a client
     /// waiting behind another one.)
     pub(crate) fn serves_two_for_sure(&self) -> bool {
