@@ -12,7 +12,7 @@ use std::time::Instant;
 use common::signals::{self, Blocking};
 use common::units::show_size;
 
-use crate::drive::{Turn, turn};
+use crate::drive::{Direct, Turn, turn};
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::session::{Limit, Session};
@@ -115,6 +115,7 @@ fn until_closed(
     buffer: &mut [u8],
 ) -> io::Result<Option<Problem>> {
     let mut limited_after_stop = Some(Blocking::on(stream, server.options.drain_idle));
+    let mut socket = Direct::of(stream);
     let mut problem = None;
     let mut linger_until = None;
     loop {
@@ -130,7 +131,7 @@ fn until_closed(
             }
         }
         let echoed = session.echoed();
-        match turn(session, buffer, stream)? {
+        match turn(session, buffer, &mut socket)? {
             Turn::Full | Turn::Short => {}
             Turn::Wait(span) => {
                 thread::sleep(span);

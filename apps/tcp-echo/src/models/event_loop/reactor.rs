@@ -9,6 +9,7 @@ use slab::Slab;
 
 use super::offload::Job;
 use crate::buffers::Buffer;
+use crate::drive::Direct;
 use crate::handler::{Connection, Ending};
 use crate::models::loops::ACCEPTS;
 use crate::models::loops::crowd::Crowd;
@@ -57,7 +58,7 @@ enum Watched {
 impl Held {
     /// Serves it as far as that goes.
     pub(super) fn visit(&mut self, buffer: &mut [u8], news: News, now: Stamp, server: &Server) -> After {
-        self.connection.resume(&mut &self.stream, buffer, news, now, server)
+        self.connection.resume(&mut Direct::of(&self.stream), buffer, news, now, server)
     }
 }
 
