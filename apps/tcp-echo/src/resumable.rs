@@ -40,6 +40,8 @@ pub struct Limits {
     /// How much had been echoed then: more of it is a sign of life.
     echoed: u64,
     limit: Limit,
+    /// The limit whose end the driver knows. (It may have moved away since; then the driver looks in vain, once.)
+    told: Limit,
     problem: Option<Problem>,
 }
 
@@ -47,7 +49,7 @@ impl Limits {
     /// Of a new connection.
     #[must_use]
     pub fn new(now: Stamp) -> Self {
-        Self { since: now, echoed: 0, limit: Limit::Idle, problem: None }
+        Self { since: now, echoed: 0, limit: Limit::Idle, told: Limit::None, problem: None }
     }
 
     /// Something may have happened to the session.
@@ -59,9 +61,17 @@ impl Limits {
         }
     }
 
+    /// Another limit runs than the one whose end the driver knows. (So nothing is reckoned for most messages.)
+    #[inline]
+    #[must_use]
+    pub fn are_news(&self) -> bool {
+        self.limit != self.told
+    }
+
     /// When the limit that runs now will have passed; `None` if none runs. `drain` is when a stop was requested.
     #[must_use]
-    pub fn deadline(&self, drain: Option<Stamp>, options: &Options) -> Option<Stamp> {
+    pub fn deadline(&mut self, drain: Option<Stamp>, options: &Options) -> Option<Stamp> {
+        self.told = self.limit;
         match self.limit {
             Limit::Idle => match drain {
                 Some(stop) => Some(self.since.max(stop) + options.drain_idle),
@@ -183,8 +193,21 @@ impl Resumable {
 
     /// When the time limit that runs now will have passed; `None` if none runs. `drain` is when a stop was requested.
     #[must_use]
-    pub fn deadline(&self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
+    pub fn deadline(&mut self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
         self.limits.deadline(drain, &server.options)
+    }
+
+    /// Whether a limit runs of which the caller does not know yet when it ends.
+    #[inline]
+    #[must_use]
+    pub fn has_new_limit(&self) -> bool {
+        self.limits.are_news()
+    }
+
+    /// When a limit ends of which the caller does not know yet.
+    #[inline]
+    pub fn new_deadline(&mut self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
+        if self.has_new_limit() { self.deadline(drain, server) } else { None }
     }
 
     /// Its time limit has passed: take it up after this.

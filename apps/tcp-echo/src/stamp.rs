@@ -18,7 +18,7 @@ impl Stamp {
     pub fn now() -> Self {
         // every Linux has this clock
         let now = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).map_or(Duration::ZERO, Duration::from);
-        Self(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+        Self(now.as_secs() * 1_000 + u64::from(now.subsec_millis()))
     }
 
     /// How long it is from now, which is given, to this moment; zero if it has passed.
@@ -44,7 +44,7 @@ impl Add<Duration> for Stamp {
     type Output = Self;
     /// Rounded up, so that a limit is never shorter than it was asked for.
     fn add(self, span: Duration) -> Self {
-        let ms = span.as_nanos().div_ceil(1_000_000);
-        Self(self.0.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX)))
+        let ms = u64::from(span.subsec_nanos().div_ceil(1_000_000));
+        Self(self.0.saturating_add(span.as_secs().saturating_mul(1_000)).saturating_add(ms))
     }
 }

@@ -37,7 +37,7 @@ use common::signals;
 use common::units::plural;
 use slab::Slab;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Builder, Handle};
 use tokio::sync::Notify;
@@ -47,7 +47,7 @@ use super::loops::STACK;
 use crate::accept::{self, Acceptor, BackOff};
 use crate::buffers::Buffer;
 use crate::cli::ModeOptions;
-use crate::drive::Socket;
+use crate::drive::{Direct, Socket};
 use crate::ending;
 use crate::handler::Ending;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
@@ -307,6 +307,7 @@ async fn until_over(
     // one timer for the time limit and for work that waits; started only when there is something to wait for
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut limit: Option<Stamp> = None;
+    let mut drains_since = None;
     let mut napping = false;
     let ending = poll_fn(|cx| {
         let entry = entry.get_or_insert_with(|| crowd.enter(cx.waker()));
@@ -334,7 +335,13 @@ async fn until_over(
                     napping = true;
                 }
                 After::Park => {
-                    let Some(deadline) = connection.deadline(entry.crowd.stop.get().copied(), server) else {
+                    let stop = entry.crowd.stop.get().copied();
+                    let known = limit.is_some() && !connection.has_new_limit() && stop == drains_since;
+                    if known && !timer.is_elapsed() {
+                        return Poll::Pending;
+                    }
+                    drains_since = stop;
+                    let Some(deadline) = connection.deadline(stop, server) else {
                         return Poll::Pending;
                     };
                     if deadline <= now {
@@ -394,9 +401,17 @@ impl Read for PollSocket<'_, '_> {
 
 impl Write for PollSocket<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match Pin::new(&mut *self.stream).poll_write(self.cx, bytes) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        loop {
+            let stream = &*self.stream;
+            match stream.try_io(Interest::WRITABLE, || Direct::of(stream).write(bytes)) {
+                Err(e) if would_block(&e) => {}
+                outcome => return outcome,
+            }
+            // not writable: the task is woken when it is
+            match stream.poll_write_ready(self.cx) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return Err(ErrorKind::WouldBlock.into()),
+            }
         }
     }
 

@@ -193,7 +193,13 @@ impl Reactor {
         }
         let Place::Here(held) = place else { return };
         let after = held.visit(&mut self.buffer, news, self.now, self.server);
-        self.settle(key, after);
+        // most visits end like this, and then all is as it was
+        let watched = held.watched == Watched::Reads && !held.connection.wants_to_write();
+        if matches!(after, After::Park) && watched {
+            self.sweep.not_later_than(held.connection.new_deadline(self.draining, self.server));
+        } else {
+            self.settle(key, after);
+        }
     }
 
     /// What is done with a connection after a visit.
@@ -224,7 +230,7 @@ impl Reactor {
                 return self.end(key, &Ok(Err(e)));
             }
         }
-        self.sweep.not_later_than(held.connection.deadline(self.draining, self.server));
+        self.sweep.not_later_than(held.connection.new_deadline(self.draining, self.server));
     }
 
     fn end(&mut self, key: usize, ending: &Ending) {

@@ -286,8 +286,14 @@ impl Client {
         self.session.waited();
     }
 
+    /// When a limit ends of which the loop does not know yet.
+    #[inline]
+    pub(super) fn new_deadline(&mut self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
+        if self.limits.are_news() { self.deadline(drain, server) } else { None }
+    }
+
     /// When its time limit will have passed.
-    pub(super) fn deadline(&self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
+    pub(super) fn deadline(&mut self, drain: Option<Stamp>, server: &Server) -> Option<Stamp> {
         if self.over.is_some() { None } else { self.limits.deadline(drain, &server.options) }
     }
 

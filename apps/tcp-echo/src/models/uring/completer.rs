@@ -168,7 +168,7 @@ impl Completer {
                 return self.crowd.seat_is_free();
             }
         }
-        self.sweep.not_later_than(client.deadline(self.draining, self.server));
+        self.sweep.not_later_than(client.new_deadline(self.draining, self.server));
     }
 
     fn begin(&mut self, socket: TcpStream, peer: SocketAddr, seat: Seat) {
