@@ -114,7 +114,7 @@ mod tests {
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
         assert!(served.nodelay().unwrap());
-        assert!(socket2::SockRef::from(&served).out_of_band_inline().unwrap());
+        assert!(SockRef::from(&served).out_of_band_inline().unwrap());
         // the kernel keeps both in its own ticks of 4 ms and rounds up
         let near = |t: Option<Duration>, want: u64| t.unwrap().as_millis().abs_diff(want.into()) <= 10;
         assert!(near(served.read_timeout().unwrap(), 1500), "{:?}", served.read_timeout());

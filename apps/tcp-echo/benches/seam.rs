@@ -14,7 +14,7 @@ use std::thread;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
-use tcp_echo::drive::{Turn, turn};
+use tcp_echo::drive::{Direct, Turn, turn};
 use tcp_echo::session::Session;
 use tcp_echo::work::Work;
 
@@ -83,7 +83,7 @@ fn naive(mut stream: TcpStream) {
 fn seam(stream: TcpStream) {
     let mut buffer = vec![0; BUFFER];
     let mut session = Session::new(false, &Work::None);
-    while turn(&mut session, &mut buffer, &stream).unwrap() != Turn::Closed {}
+    while turn(&mut session, &mut buffer, Direct::of(&stream)).unwrap() != Turn::Closed {}
 }
 
 fn cpu_nanos() -> i64 {

@@ -115,7 +115,7 @@ fn until_closed(
     buffer: &mut [u8],
 ) -> io::Result<Option<Problem>> {
     let mut limited_after_stop = Some(Blocking::on(stream, server.options.drain_idle));
-    let mut socket = Direct::of(stream);
+    let socket = Direct::of(stream);
     let mut problem = None;
     let mut linger_until = None;
     loop {
@@ -131,7 +131,7 @@ fn until_closed(
             }
         }
         let echoed = session.echoed();
-        match turn(session, buffer, &mut socket)? {
+        match turn(session, buffer, socket)? {
             Turn::Full | Turn::Short => {}
             Turn::Wait(span) => {
                 thread::sleep(span);

@@ -257,18 +257,18 @@ impl Buffers {
 
     /// A buffer that is not the kernel's: whoever has the [`Filled`] is alone with it.
     fn bytes(&mut self, filled: &Filled) -> &mut [u8] {
-        let offset = usize::from(filled.number) * self.size;
+        let start = self.memory.as_mut_ptr().wrapping_add(usize::from(filled.number) * self.size);
         // SAFETY: the number came from the kernel, which knows `count` of them, so the range lies in the mapping; the kernel
         // has given this buffer to us and does not write to it before it is offered again.
-        unsafe { std::slice::from_raw_parts_mut(self.memory.as_mut_ptr().add(offset), self.size) }
+        unsafe { std::slice::from_raw_parts_mut(start, self.size) }
     }
 
     fn offer(&mut self, number: u16) {
         let entries = self.ring.as_mut_ptr().cast::<BufRingEntry>();
-        let place = usize::from(self.tail & (self.count - 1));
+        let place = entries.wrapping_add(usize::from(self.tail & (self.count - 1)));
         let address = self.memory.as_ptr() as u64 + (usize::from(number) * self.size) as u64;
         // SAFETY: the place lies in the mapping of `count` entries; the kernel does not read it before the tail passes it.
-        let entry = unsafe { &mut *entries.add(place) };
+        let entry = unsafe { &mut *place };
         entry.set_addr(address);
         entry.set_len(self.size as u32);
         entry.set_bid(number);
