@@ -17,6 +17,10 @@ pub mod models;
 
 pub mod model;
 
+// what several models share
+mod crew;
+mod loops;
+
 // what the user asks for
 pub mod check;
 pub mod cli;
@@ -35,6 +39,7 @@ mod children;
 pub mod faults;
 pub mod log;
 pub mod queue;
+pub mod report;
 pub mod seats;
 pub mod stamp;
 pub mod stats;

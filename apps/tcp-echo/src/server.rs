@@ -13,8 +13,9 @@ use common::signals::{self, OnStop};
 use crate::buffers::Buffers;
 use crate::log::Log;
 use crate::options::Options;
+use crate::report::Report;
 use crate::session::Session;
-use crate::stats::{Counters, Report};
+use crate::stats::Counters;
 use crate::supervisor;
 use crate::sys::shared::SharedCounters;
 

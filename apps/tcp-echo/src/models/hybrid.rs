@@ -21,8 +21,8 @@ use common::exit::Failure;
 use common::units::plural;
 
 use super::event_loop::{self, Job};
-use super::loops::STACK;
 use crate::cli::{Accept, ModeOptions};
+use crate::loops::STACK;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::queue::Queue;
 use crate::server::Server;

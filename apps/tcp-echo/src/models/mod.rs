@@ -14,7 +14,3 @@ pub mod async_tasks;
 pub mod event_loop;
 pub mod hybrid;
 pub mod uring;
-
-// what several models share
-mod crew;
-mod loops;

@@ -27,10 +27,10 @@ use std::thread;
 
 use common::exit::Failure;
 
-use super::crew::{self, Channel, Parent, Source};
 use super::pool::OnFull;
 use crate::accept::{self, BackOff};
 use crate::cli::{Accept, ModeOptions, Order};
+use crate::crew::{self, Channel, Parent, Source};
 use crate::handler::Connection;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::seats::Seat;

@@ -36,12 +36,12 @@ use common::exit::Failure;
 use mio::{Interest, Poll, Waker};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use super::loops::STACK;
-use super::loops::crowd::Crowd;
-use super::loops::intake::Intake;
 use crate::accept::Acceptor;
 use crate::cli::{Accept, ModeOptions};
 use crate::ending;
+use crate::loops::STACK;
+use crate::loops::crowd::Crowd;
+use crate::loops::intake::Intake;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::queue::Queue;
 use crate::server::Server;

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use super::reactor::{Held, Mail};
-use crate::models::loops::crowd::Crowd;
+use crate::loops::crowd::Crowd;
 use crate::queue::Queue;
 use crate::resumable::News;
 use crate::server::Server;
 use crate::stamp::Stamp;
 
 /// A ready connection: the one with this key, of that loop.
-pub(in crate::models) struct Job {
+pub(crate) struct Job {
     pub(super) key: usize,
     pub(super) held: Held,
     pub(super) news: News,
@@ -20,7 +20,7 @@ pub(in crate::models) struct Job {
 }
 
 /// The life of a thread: visits one connection after the other, and sends each back to its loop.
-pub(in crate::models) fn serve_jobs(jobs: &Queue<Job>, server: &'static Server) {
+pub(crate) fn serve_jobs(jobs: &Queue<Job>, server: &'static Server) {
     // there are as many buffers as threads
     let Some(mut buffer) = server.buffers.take() else { return };
     while let Some(mut job) = jobs.take() {

@@ -11,10 +11,10 @@ use super::offload::Job;
 use crate::buffers::Buffer;
 use crate::drive::Direct;
 use crate::handler::{Connection, Ending};
-use crate::models::loops::ACCEPTS;
-use crate::models::loops::crowd::Crowd;
-use crate::models::loops::intake::Intake;
-use crate::models::loops::timers::{Naps, Sweep};
+use crate::loops::ACCEPTS;
+use crate::loops::crowd::Crowd;
+use crate::loops::intake::Intake;
+use crate::loops::timers::{Naps, Sweep};
 use crate::queue::Queue;
 use crate::resumable::{After, News, Resumable};
 use crate::seats::Seat;
@@ -30,7 +30,7 @@ pub(super) const LISTENER: Token = Token(usize::MAX - 2);
 /// Events taken at a time: more wait in the kernel.
 const EVENTS: usize = 1024;
 /// Something for a loop.
-pub(in crate::models) enum Mail {
+pub(crate) enum Mail {
     /// A connection that was accepted elsewhere.
     New(Connection),
     /// The connection with this key comes back from a visit.
@@ -38,7 +38,7 @@ pub(in crate::models) enum Mail {
 }
 
 /// A connection, while it is in its loop's or somebody else's hands.
-pub(in crate::models) struct Held {
+pub(crate) struct Held {
     stream: TcpStream,
     connection: Resumable,
     /// Tells it from earlier ones with the same key.

@@ -6,7 +6,7 @@ use std::io;
 use std::net::TcpListener;
 
 use super::Settings;
-use crate::models::crew::{self, Parent, Source};
+use crate::crew::{self, Parent, Source};
 use crate::server::Server;
 
 /// Serves until a stop is requested and the connections have drained.

@@ -40,13 +40,13 @@ use common::exit::Failure;
 use common::units::plural;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::loops::STACK;
-use super::loops::crowd::Crowd;
-use super::loops::intake::Intake;
 use crate::accept::Acceptor;
 use crate::cli::ModeOptions;
 use crate::ending;
 use crate::handler::Connection;
+use crate::loops::STACK;
+use crate::loops::crowd::Crowd;
+use crate::loops::intake::Intake;
 use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::server::Server;
 use completer::Completer;
@@ -109,7 +109,7 @@ pub(crate) fn serve(
     let bells: &'static [EventFd] = Box::leak(bells.collect::<io::Result<Vec<_>>>()?.into_boxed_slice());
     let crowd: &'static Crowd<Connection> =
         Box::leak(Box::new(Crowd::new(bells.iter().map(|bell| move || ring(bell)))));
-    let (told, started) = mpsc::channel();
+    let (told, started) = mpsc::sync_channel(settings.workers);
     for (number, bell) in bells.iter().enumerate() {
         let intake = Intake::of(&listeners[number % listeners.len()])?;
         let told = told.clone();

@@ -13,7 +13,7 @@ use crate::seats::Seat;
 use crate::server::Server;
 
 /// A loop's side of a listener.
-pub(in crate::models) struct Intake {
+pub(crate) struct Intake {
     /// `None`: connections come from elsewhere, or none comes any more.
     listener: Option<TcpListener>,
     /// Somebody may be waiting: the loop has been told so, and has not found that nobody is.
@@ -27,38 +27,38 @@ pub(in crate::models) struct Intake {
 
 impl Intake {
     /// Of a loop that is handed its connections.
-    pub(in crate::models) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { listener: None, ready: false, full: false, back_off: BackOff::default(), not_before: None }
     }
 
     /// Of a loop that watches this listener itself.
-    pub(in crate::models) fn of(listener: &StdListener) -> io::Result<Self> {
+    pub(crate) fn of(listener: &StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self { listener: Some(TcpListener::from_std(listener.try_clone()?)), ready: true, ..Self::none() })
     }
 
     /// The listener, for whoever watches it; `None` when nobody listens any more.
-    pub(in crate::models) fn listener(&mut self) -> Option<&mut TcpListener> {
+    pub(crate) fn listener(&mut self) -> Option<&mut TcpListener> {
         self.listener.as_mut()
     }
 
     /// Nobody listens any more.
-    pub(in crate::models) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.listener = None;
     }
 
     /// The listener has become readable.
-    pub(in crate::models) fn is_ready(&mut self) {
+    pub(crate) fn is_ready(&mut self) {
         self.ready = true;
     }
 
     /// Something has happened: a seat may be free again.
-    pub(in crate::models) fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.full = false;
     }
 
     /// Whether there may be somebody to accept right now.
-    pub(in crate::models) fn may_accept(&self) -> bool {
+    pub(crate) fn may_accept(&self) -> bool {
         self.ready
             && !self.full
             && self.listener.is_some()
@@ -66,12 +66,12 @@ impl Intake {
     }
 
     /// Somebody waits whom the loop will accept itself: when it wakes up, at a certain time, or when there is a seat.
-    pub(in crate::models) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.ready
     }
 
     /// When to try again, if the loop must not wait for an event.
-    pub(in crate::models) fn retry(&self) -> Option<Duration> {
+    pub(crate) fn retry(&self) -> Option<Duration> {
         self.not_before.filter(|_| self.ready).map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -79,7 +79,7 @@ impl Intake {
     ///
     /// # Errors
     /// The listener is broken.
-    pub(in crate::models) fn next<Mail>(
+    pub(crate) fn next<Mail>(
         &mut self,
         crowd: &Crowd<Mail>,
         server: &'static Server,
@@ -124,7 +124,7 @@ impl Intake {
     ///
     /// # Errors
     /// The listener is broken.
-    pub(in crate::models) fn failed(&mut self, error: &io::Error, server: &Server) -> io::Result<()> {
+    pub(crate) fn failed(&mut self, error: &io::Error, server: &Server) -> io::Result<()> {
         if accept::is_over(error, server) {
             self.close();
         } else if let Some(wait) = accept::judge(error, server, &mut self.back_off)? {

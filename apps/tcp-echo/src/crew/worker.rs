@@ -13,7 +13,7 @@ use common::signals;
 const PARENT_TIME: Duration = Duration::from_millis(200);
 
 /// Serves what the parent passes until it closes the channel; gives the exit code.
-pub(in crate::models) fn serve_what_is_passed(
+pub(crate) fn serve_what_is_passed(
     number: usize,
     channel: &Channel,
     server: &'static Server,
@@ -45,7 +45,7 @@ pub(in crate::models) fn serve_what_is_passed(
 
 /// Somebody stopped this worker and not the server. It would hurry all its later clients as if the server drained, so it
 /// leaves, and is replaced. (Ctrl-C reaches parent and worker at once: so the parent is given a moment to say so.)
-pub(in crate::models) fn told_to_stop_alone(server: &Server) -> bool {
+pub(crate) fn told_to_stop_alone(server: &Server) -> bool {
     let draining = || server.counters.draining.load(Ordering::SeqCst);
     if signals::stop_requested().is_none() || draining() {
         return false;

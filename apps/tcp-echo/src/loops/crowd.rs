@@ -13,7 +13,7 @@ use crate::handler::Connection;
 use crate::server::Server;
 
 /// The loops; `Mail` is what reaches them.
-pub(in crate::models) struct Crowd<Mail> {
+pub(crate) struct Crowd<Mail> {
     boxes: Vec<Mailbox<Mail>>,
     /// A loop has found no free seat for somebody who may be waiting.
     hungry: AtomicBool,
@@ -28,13 +28,13 @@ struct Mailbox<Mail> {
 
 impl<Mail> Crowd<Mail> {
     /// So many loops, each with a way to wake it.
-    pub(in crate::models) fn new<W: Fn() + Send + Sync + 'static>(wakers: impl Iterator<Item = W>) -> Self {
+    pub(crate) fn new<W: Fn() + Send + Sync + 'static>(wakers: impl Iterator<Item = W>) -> Self {
         let mailbox = |wake| Mailbox { mail: Mutex::new(Vec::new()), wake: Box::new(wake) as Box<_> };
         Self { boxes: wakers.map(mailbox).collect(), hungry: AtomicBool::new(false), broken: OnceLock::new() }
     }
 
     /// Puts something into a loop's mailbox, and wakes the loop unless it has been woken for earlier mail.
-    pub(in crate::models) fn send(&self, to: usize, item: Mail) {
+    pub(crate) fn send(&self, to: usize, item: Mail) {
         let mailbox = &self.boxes[to % self.boxes.len()];
         let mut mail = mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner);
         mail.push(item);
@@ -46,36 +46,36 @@ impl<Mail> Crowd<Mail> {
     }
 
     /// Empties a mailbox into `into`, which is empty.
-    pub(in crate::models) fn collect(&self, of: usize, into: &mut Vec<Mail>) {
+    pub(crate) fn collect(&self, of: usize, into: &mut Vec<Mail>) {
         mem::swap(&mut *self.boxes[of].mail.lock().unwrap_or_else(PoisonError::into_inner), into);
     }
 
     /// Every loop looks around.
-    pub(in crate::models) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         self.boxes.iter().for_each(|mailbox| (mailbox.wake)());
     }
 
     /// A loop has found no seat. It must look once more after this: a seat that becomes free from now on wakes it.
-    pub(in crate::models) fn is_hungry(&self) {
+    pub(crate) fn is_hungry(&self) {
         self.hungry.store(true, Ordering::SeqCst);
     }
 
     /// A seat has become free.
-    pub(in crate::models) fn seat_is_free(&self) {
+    pub(crate) fn seat_is_free(&self) {
         if self.hungry.load(Ordering::SeqCst) && self.hungry.swap(false, Ordering::SeqCst) {
             self.wake_all();
         }
     }
 
     /// Nobody can accept any more: the server stops, and says why.
-    pub(in crate::models) fn fail(&self, why: io::Error) {
+    pub(crate) fn fail(&self, why: io::Error) {
         let _ = self.broken.set(why);
         signals::request_stop();
         signals::wake_poller();
     }
 
     /// The main thread's part in the end: gives what the acceptor has to the loops in turn, and waits for the drain.
-    pub(in crate::models) fn hand_out(
+    pub(crate) fn hand_out(
         &self,
         mut acceptor: Acceptor,
         server: &Server,

@@ -25,7 +25,7 @@ use crate::stats::Problem;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Where connections come from.
-pub(in crate::models) enum Source {
+pub(crate) enum Source {
     /// The parent accepts, and passes connections to its workers.
     Parent(TcpListener),
     /// The workers accept for themselves.
@@ -34,7 +34,7 @@ pub(in crate::models) enum Source {
     Closed,
 }
 
-pub(in crate::models) struct Parent {
+pub(crate) struct Parent {
     server: &'static Server,
     source: Source,
     /// Accepted connections that wait for a worker, the oldest first.
@@ -52,7 +52,7 @@ pub(in crate::models) struct Parent {
 
 impl Parent {
     /// Prepares; `capacity` connections may wait for a worker.
-    pub(in crate::models) fn new(
+    pub(crate) fn new(
         source: Source,
         workers: usize,
         life: Life,
@@ -78,7 +78,7 @@ impl Parent {
     }
 
     /// Makes the workers and serves until a stop is requested and the connections have drained.
-    pub(in crate::models) fn serve(mut self) -> io::Result<()> {
+    pub(crate) fn serve(mut self) -> io::Result<()> {
         if let Source::Parent(listener) = &self.source {
             listener.set_nonblocking(true)?;
         }

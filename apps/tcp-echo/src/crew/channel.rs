@@ -19,7 +19,7 @@ use crate::sys::descriptor;
 const ADDRESS_MAX: usize = 80;
 
 /// One end.
-pub(in crate::models) struct Channel(OwnedFd);
+pub(crate) struct Channel(OwnedFd);
 
 /// What a worker says; to the parent, also what its silence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Channel {
     }
 
     /// A worker that accepted for itself is free for what the parent has.
-    pub(in crate::models) fn say_free(&self) -> io::Result<()> {
+    pub(crate) fn say_free(&self) -> io::Result<()> {
         self.say(Word::Done)
     }
 

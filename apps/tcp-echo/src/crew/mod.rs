@@ -1,4 +1,4 @@
-//! Worker processes and their parent, for the models that have them: [`pool`](super::pool) and [`prefork`](super::prefork).
+//! Worker processes and their parent, for the models that have them: [`pool`](crate::models::pool) and [`prefork`](crate::models::prefork).
 //!
 //! Here: the workers as the parent sees them. Who is free, who has what, who died and when he is replaced. A worker either gets
 //! every connection from its parent, or accepts for itself until nobody listens any more and is like the others from
@@ -8,8 +8,8 @@ mod channel;
 mod parent;
 mod worker;
 
-pub(super) use parent::{Parent, Source};
-pub(super) use worker::{serve_what_is_passed, told_to_stop_alone};
+pub(crate) use parent::{Parent, Source};
+pub(crate) use worker::{serve_what_is_passed, told_to_stop_alone};
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,7 +30,7 @@ use crate::server::Server;
 use crate::stats::Problem;
 use crate::sys::fork;
 
-pub(super) use channel::Channel;
+pub(crate) use channel::Channel;
 use channel::Word;
 
 /// The wait before a worker is replaced that died soon after the one before it; doubled each time.
@@ -43,7 +43,7 @@ const LONG_LIFE: Duration = Duration::from_secs(10);
 
 /// What a worker process does from its first moment to its last: its number, its channel to the parent, and then its exit
 /// code.
-pub(super) type Life = Box<dyn Fn(usize, &Channel) -> i32>;
+pub(crate) type Life = Box<dyn Fn(usize, &Channel) -> i32>;
 
 /// All workers; their places stay, whoever fills them.
 struct Crew {
