@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::signals::{self, Blocking};
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::SockRef;
 
 use crate::ending;
@@ -202,6 +203,18 @@ pub fn stop_listening(listener: &TcpListener, server: &Server) -> VecDeque<(TcpS
     // it was listening, so this cannot fail
     let _ = SockRef::from(listener).shutdown(Shutdown::Both);
     last
+}
+
+/// Accepts as the standard library does, except that a signal ends it (with `EINTR`): for a worker that has to notice one.
+///
+/// # Errors
+/// As `accept(2)`.
+pub fn interruptible(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    // who is gone already may have no address any more
+    let peer = peer.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    Ok((socket.into(), peer))
 }
 
 /// Whether this error of `accept` says that [`stop_listening`] was called.

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
+use socket2::SockRef;
 
 /// The listener that was passed to us, if one was. It must be the only one.
 ///
@@ -16,7 +17,12 @@ pub fn passed_listener() -> io::Result<Option<TcpListener>> {
     if passed.len() > 1 {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "several were passed, and one is served"));
     }
-    if passed.len() == 0 { Ok(None) } else { passed.take_tcp_listener(0) }
+    let listener = if passed.len() == 0 { None } else { passed.take_tcp_listener(0)? };
+    if let Some(listener) = &listener {
+        // it came over an exec, and must not go over another one
+        SockRef::from(listener).set_cloexec(true)?;
+    }
+    Ok(listener)
 }
 
 /// Ready: whoever waits for us may go on.

@@ -199,6 +199,15 @@ impl Crew {
         self.places.iter().filter(|place| place.worker.is_none()).map(|place| place.refill).min()
     }
 
+    /// Nobody has anything to do. (A worker that was killed in the instant between accepting somebody and saying so has left
+    /// a seat that nobody gives back.)
+    fn is_idle(&self) -> bool {
+        self.places
+            .iter()
+            .filter_map(|place| place.worker.as_ref())
+            .all(|worker| matches!(worker.job, Job::Free))
+    }
+
     /// Tells all workers that a stop was requested.
     fn nudge(&self) {
         self.signal(signals::NUDGE);

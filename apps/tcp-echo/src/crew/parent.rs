@@ -207,7 +207,7 @@ impl Parent {
         if !matches!(self.source, Source::Closed) {
             return false;
         }
-        if self.server.counters.seats() == 0 {
+        if self.server.counters.seats() == 0 || (self.queue.is_empty() && self.crew.is_idle()) {
             return true;
         }
         let late = Instant::now() >= self.server.drain_deadline();

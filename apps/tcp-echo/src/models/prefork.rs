@@ -114,7 +114,7 @@ fn work(
         if crew::told_to_stop_alone(server) {
             return 0;
         }
-        let accepted = turn.while_it_is_mine(|| listener.accept());
+        let accepted = turn.while_it_is_mine(|| accept::interruptible(listener));
         match accepted {
             Ok((stream, peer)) => {
                 back_off.reset();

@@ -166,9 +166,9 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     // Until it has its own handlers, a signal to the whole group (Ctrl-C) would kill it with its connection: so it begins with
     // these signals blocked, and in a group of its own, where our nudge alone reaches it. It dies with its parent all the same.
     let mut attributes = PosixSpawnAttr::init()?;
-    let mut stops = SigSet::empty();
-    [Signal::SIGINT, Signal::SIGTERM].into_iter().for_each(|stop| stops.add(stop));
-    attributes.set_sigmask(&stops)?;
+    let mut blocked = SigSet::empty();
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1].into_iter().for_each(|signal| blocked.add(signal));
+    attributes.set_sigmask(&blocked)?;
     attributes.set_pgroup(Pid::from_raw(0))?;
     attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK)?;
     let mut files = PosixSpawnFileActions::init()?;

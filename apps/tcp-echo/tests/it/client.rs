@@ -75,10 +75,20 @@ impl Client {
         self.stream.shutdown(Shutdown::Write).unwrap_or_else(|e| panic!("{}: shutdown: {e}", self.name));
     }
 
+    /// One read. (With a time limit it ends early if this process was stopped and goes on; socket(7).)
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
     /// The server ends the stream, and not by a reset.
     pub(crate) fn expect_end(&mut self) {
         let mut more = [0; 64];
-        match self.stream.read(&mut more) {
+        match self.read(&mut more) {
             Ok(0) => {}
             other => panic!("{}: expected the end of the stream, got {other:?}", self.name),
         }
@@ -88,7 +98,7 @@ impl Client {
     pub(crate) fn expect_over(&mut self) {
         let mut more = [0; 4096];
         loop {
-            match self.stream.read(&mut more) {
+            match self.read(&mut more) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => return,
@@ -172,7 +182,7 @@ impl Client {
         let (mut pattern, mut left, mut reply) = (Pattern::new(seed), total, vec![0; 1 << 16]);
         while left > 0 {
             let room = reply.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let n = match self.stream.read(&mut reply[..room]) {
+            let n = match self.read(&mut reply[..room]) {
                 Ok(0) => panic!("{}: the stream ended {left} bytes early", self.name),
                 Ok(n) => n,
                 Err(e) => panic!("{}: {left} bytes before the end: {e}", self.name),

@@ -113,15 +113,20 @@ fn ctrl_c_kills_no_handler_that_is_being_started() {
 /// A stop that one worker gets is not the server's: it leaves and is replaced, and nobody is hurried.
 #[test]
 fn a_stopped_worker_is_replaced_and_hurries_nobody() {
-    let server = Start::new(named("pool_of_processes")).room_for(1).with("--drain-idle 100ms").go();
-    let old = server.children()[0].pid;
-    kill(Pid::from_raw(old), Signal::SIGTERM).unwrap();
-    assert!(eventually(LONG, || server.children().first().is_some_and(|p| p.pid != old && p.state != 'Z')));
-    let mut client = Client::of(&server);
-    client.expect_echo(b"x");
-    assert!(!client.hears_within(Duration::from_millis(400)), "a silent client is hurried");
-    client.expect_echo_then_end(b"y");
-    assert_eq!(server.stop().stat("errors.crash"), 0);
+    for name in ["pool_of_processes", "prefork_open", "prefork_flock"] {
+        let server = Start::new(named(name)).room_for(1).with("--drain-idle 100ms").go();
+        let old = server.children()[0].pid;
+        kill(Pid::from_raw(old), Signal::SIGTERM).unwrap();
+        assert!(eventually(LONG, || server
+            .children()
+            .first()
+            .is_some_and(|p| p.pid != old && p.state != 'Z')));
+        let mut client = Client::of(&server);
+        client.expect_echo(b"x");
+        assert!(!client.hears_within(Duration::from_millis(400)), "a silent client is hurried");
+        client.expect_echo_then_end(b"y");
+        assert_eq!(server.stop().stat("errors.crash"), 0);
+    }
 }
 
 /// There are not enough descriptors for all who wait: they are not served, and that is no good end.

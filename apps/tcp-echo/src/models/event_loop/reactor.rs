@@ -277,9 +277,11 @@ impl Reactor {
         }
     }
 
-    fn is_back(&mut self, key: usize, held: Held, after: After) {
+    fn is_back(&mut self, key: usize, mut held: Held, after: After) {
         let Some(place) = self.places.get_mut(key) else { return };
         let missed = matches!(place, Place::Away { missed: true });
+        // while it was away no sweep has seen it
+        self.sweep.not_later_than(held.connection.deadline(self.draining, self.server));
         *place = Place::Here(held);
         let parked = matches!(after, After::Park);
         self.settle(key, after);
