@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::ModeOptions;
-use crate::model::{About, Mode, Model, Serves};
+use crate::model::{About, CrashEnds, Mode, Model, Serves};
 
 /// A mode, for a machine.
 #[derive(Serialize)]
@@ -14,7 +14,7 @@ struct Entry {
     #[serde(flatten)]
     about: &'static About,
     /// What a crash in one handler ends, with the default options.
-    crash_ends: crate::model::CrashEnds,
+    crash_ends: CrashEnds,
 }
 
 /// Prints them.
@@ -30,26 +30,29 @@ pub fn list(json: bool) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut out, &entries)?;
         return writeln!(out);
     }
-    writeln!(
-        out,
-        "{:<11} {:<58} {:<22} options (the default first)",
-        "--mode", "what runs", "connections at a time"
-    )?;
+    row(&mut out, ["--mode", "what runs", "served at a time", "a crash ends", "options, the default first"])?;
     for mode in modes {
         let about = mode.about();
         let serves = match about.serves {
             Serves::One => "one",
-            Serves::AsManyAsWorkers => "as many as workers",
-            Serves::AsManyAsCome => "as many as come",
+            Serves::AsManyAsWorkers => "the workers",
+            Serves::AsManyAsCome => "all",
+        };
+        let crash = match crash_ends(*mode) {
+            CrashEnds::ItsConnection => "its connection",
+            CrashEnds::Everything => "everything",
         };
         let choices: Vec<String> = about.choices.iter().map(ToString::to_string).collect();
-        let line = format!("{:<11} {:<58} {serves:<22} {}", about.name, about.runs, choices.join("  "));
-        writeln!(out, "{}", line.trim_end())?;
+        row(&mut out, [about.name, about.runs, serves, crash, &choices.join("  ")])?;
     }
-    Ok(())
+    writeln!(out, "\n(with pool --of processes, a crash ends its connection)")
 }
 
-fn crash_ends(mode: Mode) -> crate::model::CrashEnds {
-    Model::new(mode, &ModeOptions::default())
-        .map_or(crate::model::CrashEnds::Everything, |model| model.needs(1).crash)
+fn row(out: &mut impl Write, [mode, runs, serves, crash, options]: [&str; 5]) -> io::Result<()> {
+    let line = format!("{mode:<11} {runs:<49} {serves:<17} {crash:<15} {options}");
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn crash_ends(mode: Mode) -> CrashEnds {
+    Model::new(mode, &ModeOptions::default()).map_or(CrashEnds::Everything, |model| model.needs(1).crash)
 }

@@ -30,7 +30,7 @@ use crate::server::Server;
 /// For the list of modes.
 pub(crate) const ABOUT: About = About {
     name: "hybrid",
-    runs: "loops own the sockets, ready requests go to a thread pool",
+    runs: "loops own sockets, ready requests go to threads",
     choices: &[Choice::number("--workers"), Choice::number("--offload")],
     serves: Serves::AsManyAsCome,
     buffer: 64 << 10,
