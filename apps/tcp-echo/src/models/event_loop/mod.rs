@@ -81,8 +81,8 @@ impl Settings {
             if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One };
         Needs {
             buffers: workers,
-            // a poll, its waker and two copies of a listener each
-            descriptors: 4 * workers as u64,
+            // a poll, its waker, its alarm and two copies of a listener each
+            descriptors: 5 * workers as u64,
             workers,
             listeners,
             crash: CrashEnds::Everything,

@@ -1,9 +1,11 @@
 //! One loop: what it holds, and what it does with what the kernel tells it.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
@@ -14,7 +16,7 @@ use crate::handler::{Connection, Ending};
 use crate::loops::ACCEPTS;
 use crate::loops::crowd::Crowd;
 use crate::loops::intake::Intake;
-use crate::loops::timers::{Naps, Sweep};
+use crate::loops::timers::{Alarm, Naps, Sweep};
 use crate::queue::Queue;
 use crate::resumable::{After, News, Resumable};
 use crate::seats::Seat;
@@ -24,6 +26,8 @@ use crate::stats::WorkerCounters;
 
 /// Wakes the loop for its mail.
 pub(super) const MAIL: Token = Token(usize::MAX - 1);
+/// A time limit may have passed.
+const ALARM: Token = Token(usize::MAX - 3);
 /// The listener; all other tokens are keys of connections.
 pub(super) const LISTENER: Token = Token(usize::MAX - 2);
 
@@ -62,6 +66,13 @@ impl Held {
     }
 }
 
+/// What a loop was woken for beside its connections.
+#[derive(Default)]
+struct Woken {
+    for_mail: bool,
+    for_listener: bool,
+}
+
 /// A place in the table.
 enum Place {
     Here(Held),
@@ -87,6 +98,7 @@ pub(super) struct Reactor {
     again: Vec<usize>,
     naps: Naps,
     sweep: Sweep,
+    alarm: Alarm,
     /// Since when the server drains.
     draining: Option<Stamp>,
     now: Stamp,
@@ -101,6 +113,8 @@ impl Reactor {
         offload: Option<&'static Queue<Job>>,
         server: &'static Server,
     ) -> io::Result<Self> {
+        let alarm = Alarm::new()?;
+        poll.registry().register(&mut SourceFd(&alarm.as_raw_fd()), ALARM, Interest::READABLE)?;
         Ok(Self {
             number,
             poll,
@@ -115,6 +129,7 @@ impl Reactor {
             again: Vec::new(),
             naps: Naps::default(),
             sweep: Sweep::default(),
+            alarm,
             draining: None,
             now: Stamp::now(),
         })
@@ -130,15 +145,19 @@ impl Reactor {
                 Ok(()) | Err(_) => {}
             }
             self.now = Stamp::now();
-            let woken_for = self.take_events(&events);
-            self.read_mail(&mut mail);
+            let woken = self.take_events(&events);
+            if woken.for_mail {
+                self.read_mail(&mut mail);
+            }
             self.go_on_with_the_others();
             self.end_naps();
             self.sweep();
-            if let Err(e) = self.take_in(woken_for) {
+            if let Err(e) = self.take_in(woken.for_listener) {
                 self.crowd.fail(e);
             }
-            self.worker.lag(Stamp::now().ms_since(self.now));
+            let end = Stamp::now();
+            self.worker.lag(end.ms_since(self.now));
+            self.alarm.rings(self.sweep.next(), end);
         }
     }
 
@@ -147,18 +166,19 @@ impl Reactor {
         if !self.again.is_empty() || self.intake.may_accept() {
             return Some(Duration::ZERO);
         }
-        [self.naps.next(), self.sweep.next(), self.intake.retry()].into_iter().flatten().min()
+        [self.naps.next(), self.intake.retry()].into_iter().flatten().min()
     }
 
-    /// Visits every connection that is ready; `true` if the listener is, too.
-    fn take_events(&mut self, events: &Events) -> bool {
-        let mut listener = false;
+    /// Visits every connection that is ready; says what else there is.
+    fn take_events(&mut self, events: &Events) -> Woken {
+        let mut woken = Woken::default();
         self.intake.look_again();
         for event in events {
             match event.token() {
-                MAIL => {}
+                MAIL => woken.for_mail = true,
+                ALARM => {}
                 LISTENER => {
-                    listener = true;
+                    woken.for_listener = true;
                     self.intake.is_ready();
                 }
                 Token(key) => {
@@ -167,7 +187,7 @@ impl Reactor {
                 }
             }
         }
-        listener
+        woken
     }
 
     fn is_ready(&mut self, key: usize, news: News) {

@@ -14,7 +14,7 @@ use crate::handler::Connection;
 use crate::loops::ACCEPTS;
 use crate::loops::crowd::Crowd;
 use crate::loops::intake::Intake;
-use crate::loops::timers::{Naps, Sweep};
+use crate::loops::timers::{Alarm, Naps, Sweep};
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stamp::Stamp;
@@ -35,6 +35,7 @@ const BELL: u64 = 3 << 56;
 const RECEIVE: u64 = 4 << 56;
 const SEND: u64 = 5 << 56;
 const CANCEL: u64 = 6 << 56;
+const ALARM: u64 = 7 << 56;
 const KIND: u64 = 0xff << 56;
 
 fn tags(key: usize) -> Tags {
@@ -60,8 +61,10 @@ pub(super) struct Completer {
     starved: Vec<(usize, u32)>,
     naps: Naps,
     sweep: Sweep,
+    alarm: Alarm,
     /// Since when the server drains.
     draining: Option<Stamp>,
+    has_mail: bool,
     now: Stamp,
 }
 
@@ -77,6 +80,8 @@ impl Completer {
     ) -> io::Result<Self> {
         let ring = Ring::new(BUFFERS, server.options.buffer)?;
         ring.hear(bell, BELL);
+        let alarm = Alarm::new()?;
+        ring.hear(&alarm, ALARM);
         Ok(Self {
             number,
             recv,
@@ -92,7 +97,9 @@ impl Completer {
             starved: Vec::new(),
             naps: Naps::default(),
             sweep: Sweep::default(),
+            alarm,
             draining: None,
+            has_mail: false,
             now: Stamp::now(),
         })
     }
@@ -104,7 +111,9 @@ impl Completer {
             if let Err(e) = self.take_in() {
                 self.crowd.fail(e);
             }
-            self.worker.lag(Stamp::now().ms_since(self.now));
+            let end = Stamp::now();
+            self.worker.lag(end.ms_since(self.now));
+            self.alarm.rings(self.sweep.next(), end);
             if let Err(e) = self.ring.submit_and_wait(self.sleep()) {
                 return self.crowd.fail(e);
             }
@@ -114,7 +123,9 @@ impl Completer {
             for completion in done.drain(..) {
                 self.is_done(completion);
             }
-            self.read_mail(&mut mail);
+            if std::mem::take(&mut self.has_mail) {
+                self.read_mail(&mut mail);
+            }
             self.feed_the_starved();
             self.end_naps();
             self.sweep();
@@ -126,7 +137,7 @@ impl Completer {
         if self.intake.may_accept() {
             return Some(Duration::ZERO);
         }
-        [self.naps.next(), self.sweep.next(), self.intake.retry()].into_iter().flatten().min()
+        [self.naps.next(), self.intake.retry()].into_iter().flatten().min()
     }
 
     fn is_done(&mut self, completion: Completion) {
@@ -150,7 +161,11 @@ impl Completer {
                 self.accepting = None;
                 self.intake.is_ready();
             }
-            BELL => self.ring.hear(self.bell, BELL),
+            BELL => {
+                self.has_mail = true;
+                self.ring.hear(self.bell, BELL);
+            }
+            ALARM => self.ring.hear(&self.alarm, ALARM),
             _ => {}
         }
     }

@@ -88,8 +88,8 @@ impl Settings {
         Needs {
             // the rings have their own
             buffers: 0,
-            // a ring, what wakes it, and a copy of the listener each
-            descriptors: 3 * self.workers as u64,
+            // a ring, its bell, its alarm, and a copy of the listener each
+            descriptors: 4 * self.workers as u64,
             workers: self.workers,
             listeners: Listeners::One,
             crash: CrashEnds::Everything,
