@@ -18,7 +18,9 @@
 //! its thread while it runs, so idle tasks have none.
 //!
 //! **Where it breaks.** A task that blocks or computes (try `--work block:5ms`) holds up every task of its thread: nothing
-//! takes the thread away from it. A memory fault ends everything; a panic ends one task.
+//! takes the thread away from it. A memory fault ends everything; a panic ends one task. And a byte that is marked urgent ends a
+//! read early, which tokio takes for a sign that nothing is left: what stands behind such a byte may come back only
+//! together with the client's next bytes.
 //!
 //! **Who does it.** Most Rust servers (hyper, axum); Go, Erlang and Java's virtual threads in their own ways.
 

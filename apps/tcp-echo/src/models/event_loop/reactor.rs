@@ -182,8 +182,9 @@ impl Reactor {
                     self.intake.is_ready();
                 }
                 Token(key) => {
-                    let closed = event.is_read_closed() || event.is_error();
-                    self.is_ready(key, if closed { News::Unknown } else { News::Event });
+                    // (a read stops at a byte that is marked urgent, though there is more)
+                    let more = event.is_read_closed() || event.is_priority() || event.is_error();
+                    self.is_ready(key, if more { News::Unknown } else { News::Event });
                 }
             }
         }
@@ -236,9 +237,10 @@ impl Reactor {
             }
         }
         if held.watched < wanted {
+            let reads = Interest::READABLE | Interest::PRIORITY;
             let interest = match wanted {
-                Watched::ReadsAndWrites => Interest::READABLE | Interest::WRITABLE,
-                Watched::Reads | Watched::Nothing => Interest::READABLE,
+                Watched::ReadsAndWrites => reads | Interest::WRITABLE,
+                Watched::Reads | Watched::Nothing => reads,
             };
             let registry = self.poll.registry();
             let told = match held.watched {
