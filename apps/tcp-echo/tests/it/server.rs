@@ -172,7 +172,7 @@ impl Server {
 
     /// Stops it from running at all, workers and all, until [`Server::thaw`]: what comes meanwhile waits in the kernel.
     pub(crate) fn freeze(&self) {
-        self.signal_group(Signal::SIGSTOP);
+        self.signal_all(Signal::SIGSTOP);
         // a child that has just ended is not waited for by a parent that stands still
         let still = |pid| inspect::process(pid).is_none_or(|p| matches!(p.state, 'T' | 'Z'));
         let all = || still(self.pid) && self.children().iter().all(|child| still(child.pid));
@@ -180,7 +180,15 @@ impl Server {
     }
 
     pub(crate) fn thaw(&self) {
-        self.signal_group(Signal::SIGCONT);
+        self.signal_all(Signal::SIGCONT);
+    }
+
+    /// To the server and to its children, which may have a group of their own. (One that ends meanwhile is no error.)
+    fn signal_all(&self, signal: Signal) {
+        self.signal(signal);
+        for child in self.children() {
+            let _ = kill(Pid::from_raw(child.pid), signal);
+        }
     }
 
     pub(crate) fn children(&self) -> Vec<Process> {
