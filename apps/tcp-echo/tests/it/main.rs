@@ -8,16 +8,20 @@
 #[macro_use]
 mod variants;
 mod client;
+mod custom;
 mod inspect;
 mod server;
 mod tools;
 
+mod accepting;
 mod backlog;
+mod blast;
 mod cli;
 mod drain;
 mod exhaustion;
 mod faults;
 mod fidelity;
+mod holder;
 mod hygiene;
 mod isolation;
 mod limits;
@@ -26,5 +30,9 @@ mod many;
 mod pool;
 mod rude;
 mod second_signal;
+mod signalled;
 mod statistics;
 mod strangers;
+mod systemd;
+mod ten_thousand;
+mod working;
