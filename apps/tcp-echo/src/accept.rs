@@ -168,6 +168,7 @@ impl Acceptor {
     }
 
     /// Closes the listener and what waited in the backlog: for a forked child, which has copies of them.
+    #[inline(always)] // what a child runs should stand together: see `sys::fork`
     pub fn close(&mut self) {
         self.listener = None;
         self.last.clear();
@@ -176,7 +177,7 @@ impl Acceptor {
     /// One connection; `None` if there was none this time.
     fn take(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let Some((_, listener)) = &self.listener else { return Ok(self.last.pop_front()) };
-        match listener.accept() {
+        match interruptible(listener) {
             Ok(connection) => {
                 self.back_off.reset();
                 Ok(Some(connection))

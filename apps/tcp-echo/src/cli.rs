@@ -260,7 +260,7 @@ pub enum Accept {
     Reuseport,
     /// Every loop watches the one listener, and all are woken for each connection
     Shared,
-    /// Every loop watches the one listener, and the kernel wakes one: the last that went to sleep
+    /// Every loop watches the one listener, and the kernel wakes one: the first in its list that sleeps
     Exclusive,
     /// The main thread accepts and hands connections to the loops in turn
     Main,

@@ -80,6 +80,24 @@ impl Socket for Direct<'_> {
     }
 }
 
+/// Writes what is left of a reply, and reads nothing: for a reply in memory of its own, which is no buffer to read into. `false`
+/// if the socket would block.
+///
+/// # Errors
+/// As [`turn`].
+pub fn write_reply(session: &mut Session, reply: &[u8], mut socket: impl Socket) -> io::Result<bool> {
+    while let Want::Write(range) = session.want() {
+        match socket.write(&reply[range]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(n) => session.sent(n),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(true)
+}
+
 /// One read and all its writes.
 ///
 /// # Errors

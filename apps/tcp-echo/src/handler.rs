@@ -49,11 +49,15 @@ impl Connection {
         self.seat
     }
 
-    /// The same by a worker that keeps account of what it did; gives back the seat.
+    /// The same by a worker that keeps account of what it did; gives back the seat. (A worker process may be killed at any
+    /// moment, and its parent gives back the seats that its account says it had: so the two change together.)
     pub fn serve_as(self, worker: &WorkerCounters, server: &'static Server, buffer: &mut [u8]) {
         worker.accepted();
-        let served = serve(&self.stream, self.peer, server, buffer);
+        let Self { stream, peer, seat, .. } = self;
+        let served = serve(&stream, peer, server, buffer);
+        drop(stream);
         worker.ended(served.echoed);
+        drop(seat);
     }
 }
 
@@ -70,6 +74,7 @@ pub struct Served {
 pub type Ending = thread::Result<io::Result<Option<Problem>>>;
 
 /// Serves a connection to its end; the caller closes the socket.
+#[inline(always)] // what a forked child runs should stand together: see `sys::fork`
 pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &'static Server, buffer: &mut [u8]) -> Served {
     opened(peer, server);
     let mut session = server.session();
@@ -83,6 +88,7 @@ pub fn opened(peer: SocketAddr, server: &Server) {
 }
 
 /// A connection has ended: counted, and told with `-v`.
+#[inline(always)] // as above
 pub fn closed(peer: SocketAddr, echoed: u64, ending: &Ending, server: &Server) -> Served {
     let Server { counters, log, .. } = server;
     counters.echoed(echoed);
@@ -107,6 +113,7 @@ pub fn closed(peer: SocketAddr, echoed: u64, ending: &Ending, server: &Server) -
 }
 
 /// Turns until the session is over; gives the limit that ended it, if one did.
+#[inline(always)] // as above
 fn until_closed(
     session: &mut Session,
     peer: SocketAddr,
@@ -148,10 +155,16 @@ fn until_closed(
 }
 
 /// Bytes went back: told with `-vv`.
+#[inline(always)]
 pub fn told(peer: SocketAddr, echoed: u64, server: &Server) {
     if server.log.shows_echoes() && echoed > 0 {
-        server.log.echo(|| format!("{peer} echoed {}", show_size(echoed)));
+        tell(peer, echoed, server);
     }
+}
+
+#[cold]
+fn tell(peer: SocketAddr, echoed: u64, server: &Server) {
+    server.log.echo(|| format!("{peer} echoed {}", show_size(echoed)));
 }
 
 /// What it means that this limit has passed. An idle client of a server that drains did nothing wrong.

@@ -40,10 +40,16 @@ impl Log {
     }
 
     /// A connection began or ended (`-v`).
+    #[inline(always)]
     pub fn connection(&self, line: impl FnOnce() -> String) {
         if self.verbosity >= 1 {
-            self.write(line());
+            self.tell(line);
         }
+    }
+
+    #[cold]
+    fn tell(&self, line: impl FnOnce() -> String) {
+        self.write(line());
     }
 
     /// Bytes went back (`-vv`).

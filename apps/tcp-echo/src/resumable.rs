@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::drive::{Socket, Turn, turn};
+use crate::drive::{Socket, Turn, turn, write_reply};
 use crate::handler::{self, Ending};
 use crate::options::Options;
 use crate::seats::Seat;
@@ -137,25 +137,29 @@ impl Resumable {
         now: Stamp,
         server: &Server,
     ) -> After {
-        let after = catch_unwind(AssertUnwindSafe(|| self.turns(socket, buffer, news, server)))
+        let echoed = self.session.echoed();
+        let after = catch_unwind(AssertUnwindSafe(|| self.turns(socket, buffer, news)))
             .unwrap_or_else(|panic| After::Over(Err(panic)));
+        handler::told(self.peer, self.session.echoed() - echoed, server);
         self.limits.note(&self.session, now);
         after
     }
 
     #[inline]
-    fn turns(&mut self, socket: &mut impl Socket, buffer: &mut [u8], news: News, server: &Server) -> After {
-        let echoed = self.session.echoed();
+    fn turns(&mut self, socket: &mut impl Socket, buffer: &mut [u8], news: News) -> After {
         let mut after = After::Again;
         for _ in 0..TURNS {
-            let outcome = match &mut self.kept {
-                Some(kept) => turn(&mut self.session, kept, &mut *socket),
-                None => turn(&mut self.session, buffer, &mut *socket),
-            };
-            let kept = self.kept.take();
+            if let Some(kept) = &self.kept {
+                match write_reply(&mut self.session, kept, &mut *socket) {
+                    Ok(true) => self.kept = None,
+                    Ok(false) => return After::Park,
+                    Err(e) => return After::Over(Ok(Err(e))),
+                }
+            }
+            let outcome = turn(&mut self.session, buffer, &mut *socket);
             let held = self.session.holds();
             if held > 0 {
-                self.kept = kept.or_else(|| Some(buffer[..held].into()));
+                self.kept = Some(buffer[..held].into());
             }
             after = match outcome {
                 Ok(Turn::Full) => continue,
@@ -172,7 +176,6 @@ impl Resumable {
             };
             break;
         }
-        handler::told(self.peer, self.session.echoed() - echoed, server);
         after
     }
 

@@ -12,10 +12,11 @@
 //! All connections of a loop share one buffer.
 //!
 //! **How loops get connections** (`--accept`):
-//! - `shared`: every loop watches the one listener. All are woken for each connection, and all but one find nobody (the
-//!   thundering herd; `--stats` counts `spurious_wakeups`).
-//! - `exclusive`: the kernel wakes one (`EPOLLEXCLUSIVE`), and it is the one that went to sleep last: while there is little
-//!   to do, one loop gets nearly everything.
+//! - `shared`: every loop watches the one listener, and all are woken for each connection (the thundering herd). One gets it; the
+//!   others find out within `epoll_wait`, mostly, and sleep on. It shows in context switches, and in `--stats` as
+//!   `spurious_wakeups` where a loop got as far as asking.
+//! - `exclusive`: the kernel wakes one (`EPOLLEXCLUSIVE`), the first in its list that sleeps: while there is little to do, one
+//!   loop gets nearly everything.
 //! - `reuseport`: every loop has a listener of its own on the same port, and the kernel spreads connections by a hash of the
 //!   addresses. Even on average, blind to load.
 //! - `main`: the main thread accepts and hands connections to the loops in turn: even, at the price of a wake-up each.
