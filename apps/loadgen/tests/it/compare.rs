@@ -26,7 +26,7 @@ const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--qui
 
 /// What the script says when it is asked for its modes.
 const MODES: &str =
-    r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}]"#;
+    r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}, {"name": "pool", "serves": "as-many-as-workers"}]"#;
 
 /// A folder with a script that plays the server, and the named pipes that it is held by.
 struct Fake {
