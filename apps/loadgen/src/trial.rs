@@ -44,8 +44,13 @@ impl Label {
             verdict.add(Level::Failed, trouble);
         }
         judge_ending(&mut verdict, client.ending, load);
+        if client.ending == Ending::Completed && client.requests.ok == 0 {
+            verdict.add(Level::Failed, "not one right reply came in the measured time");
+        }
         judge_errors(&mut verdict, &client);
-        if client.requests.ok > 0 {
+        judge_connections(&mut verdict, &client);
+        // a trial that was broken off before the measuring has nothing that could be doubted
+        if client.requests.ok > 0 || client.ending == Ending::Completed {
             verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
         }
         let busy =
@@ -108,6 +113,14 @@ fn judge_errors(verdict: &mut Verdict, client: &Client) {
     }
 }
 
+fn judge_connections(verdict: &mut Verdict, client: &Client) {
+    let stuck = client.connections.stuck_at_end;
+    if stuck > 0 {
+        let connects = common::units::plural(stuck as u64, "connect");
+        verdict.add(Level::Suspect, format!("{connects} still not accepted at the end"));
+    }
+}
+
 /// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
 #[must_use]
 pub fn show_error(error: &ErrorCount) -> String {
@@ -126,7 +139,8 @@ fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between
     let whole = cpus as f64 * client.seconds;
     let ours = |cost: &Cost| cost.cpu_seconds + client.cpu_seconds;
     // a total that is split over the connections leaves some of them idle before others
-    let steady = load.total().is_none() && !load.churns() && client.errors.is_empty();
+    let steady =
+        load.total().is_none() && !load.churns() && client.errors.is_empty() && client.requests.ok > 0;
     Plausible {
         requested: client.connections.requested,
         established: client.connections.established,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::worker::Share;
+use super::worker::{Pending, Share};
 use crate::measure::Tally;
 
 /// How a trial ended.
@@ -32,6 +32,8 @@ pub struct Outcome {
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Connects under way at its end.
+    pub pending: Pending,
     /// Ramp and warm-up.
     pub earlier: Tally,
     /// The measured stretch.
@@ -72,6 +74,10 @@ pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
         elapsed: led.elapsed,
         established: shares.iter().map(|s| s.established).sum(),
         served: shares.iter().map(|s| s.served).sum(),
+        pending: Pending {
+            connects: shares.iter().map(|s| s.pending.connects).sum(),
+            stuck: shares.iter().map(|s| s.pending.stuck).sum(),
+        },
         earlier,
         measured,
         carried_in: shares.iter().map(|s| s.carried_in).sum(),

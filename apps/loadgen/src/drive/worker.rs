@@ -29,6 +29,9 @@ const EVENTS: usize = 1024;
 const CONNECTING: usize = 64;
 /// The longest sleep without any event.
 const NAP: u64 = 50_000_000;
+/// A connect that takes longer than this waits for a server that does not accept it: the kernel repeats a lost SYN after
+/// a second, and no round trip is this long.
+const STUCK: u64 = 500_000_000;
 /// The token of the conductor's waker.
 const WAKE: Token = Token(usize::MAX);
 
@@ -60,6 +63,17 @@ pub struct Share {
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Connects under way at the end.
+    pub pending: Pending,
+}
+
+/// Connects that have not come to an end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// All of them.
+    pub connects: usize,
+    /// Those that have taken longer than any network does: nobody accepts them.
+    pub stuck: usize,
 }
 
 /// The thread's state.
@@ -250,8 +264,22 @@ impl<'a> Worker<'a> {
         self.connections.iter().map(|c| c.ping.in_flight() as u64).sum()
     }
 
+    fn pending(&self) -> Pending {
+        let now = self.shared.now();
+        let since = self.connections.iter().filter_map(|c| match c.state {
+            State::Connecting(since) => Some(now.saturating_sub(since)),
+            _ => None,
+        });
+        since.fold(Pending::default(), |sum, age| Pending {
+            connects: sum.connects + 1,
+            stuck: sum.stuck + usize::from(age > STUCK),
+        })
+    }
+
     fn bring_home(self) -> Share {
-        let carried_out = self.in_flight();
+        // what is under way belongs to the books of the measured time only if there was any
+        let carried_out = if self.stretch == 1 { self.in_flight() } else { 0 };
+        let pending = self.pending();
         let [earlier, measured] = self.tallies;
         Share {
             earlier,
@@ -260,6 +288,7 @@ impl<'a> Worker<'a> {
             carried_out,
             established: self.connections.iter().filter(|c| c.established).count(),
             served: self.connections.iter().filter(|c| c.served).count(),
+            pending,
         }
     }
 }

@@ -143,6 +143,10 @@ pub struct Connections {
     pub served: usize,
     /// Opened while measuring.
     pub opened: u64,
+    /// Connects that were under way at the end.
+    pub connecting_at_end: usize,
+    /// Those of them that had taken so long that the server cannot have been accepting.
+    pub stuck_at_end: usize,
 }
 
 /// One kind of failure.
@@ -212,6 +216,8 @@ impl Client {
                 established: outcome.established,
                 served: outcome.served,
                 opened: measured.opened,
+                connecting_at_end: outcome.pending.connects,
+                stuck_at_end: outcome.pending.stuck,
             },
             reply: measured.reply.quantiles(),
             connect: (connect.count > 0).then_some(connect),

@@ -25,8 +25,7 @@ use crate::tool::{Ran, correct, echo, every, loadgen, serve};
 const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--quiet", "--seed", "1"];
 
 /// What the script says when it is asked for its modes.
-const MODES: &str =
-    r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}, {"name": "pool", "serves": "as-many-as-workers"}]"#;
+const MODES: &str = r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}, {"name": "pool", "serves": "as-many-as-workers"}]"#;
 
 /// A folder with a script that plays the server, and the named pipes that it is held by.
 struct Fake {

@@ -203,7 +203,14 @@ fn client(rate: f64, served: usize) -> Client {
             balanced: true,
             warmup_ok: ok / 4,
         },
-        connections: Connections { requested: 50, established: 50, served, opened: 0 },
+        connections: Connections {
+            requested: 50,
+            established: 50,
+            served,
+            opened: 0,
+            connecting_at_end: 0,
+            stuck_at_end: 0,
+        },
         reply: Quantiles {
             count: ok,
             p50: 430_000,

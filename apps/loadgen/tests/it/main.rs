@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod doubts;
 mod formats;
 mod run;
 mod stop;

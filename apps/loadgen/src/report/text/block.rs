@@ -8,7 +8,7 @@ use super::{cells, wrap};
 use crate::measure::Quantiles;
 use crate::measure::verdict::Limit;
 use crate::report::Report;
-use crate::report::data::{Client, Trial};
+use crate::report::data::{Client, Connections, Trial};
 use crate::report::summary::Row;
 use crate::trial::show_error;
 
@@ -75,17 +75,10 @@ fn figures(trial: &Trial, client: &Client) -> String {
     if let Some(connect) = &client.connect {
         out.push_str(&line("connect time", &times(connect)));
     }
-    let c = &client.connections;
-    let opened = if c.opened > 0 {
-        format!("; {} opened while measuring", show_count(c.opened))
-    } else {
-        String::new()
-    };
-    let served =
-        format!("{} served of {} established of {} requested{opened}", c.served, c.established, c.requested);
-    out.push_str(&line("connections", &served));
+    out.push_str(&line("connections", &connections(&client.connections)));
     if client.errors.is_empty() {
-        out.push_str(&line("errors", "none; every byte of every reply was right"));
+        let praise = if client.requests.ok > 0 { "; every byte of every reply was right" } else { "" };
+        out.push_str(&line("errors", &format!("none{praise}")));
     }
     for error in &client.errors {
         out.push_str(&line("errors", &show_error(error)));
@@ -101,6 +94,18 @@ fn figures(trial: &Trial, client: &Client) -> String {
         out.push_str(&line("limited by", &limited(limit, client)));
     }
     out + &line("verdict", trial.verdict.level.word())
+}
+
+fn connections(c: &Connections) -> String {
+    let mut text =
+        format!("{} served of {} established of {} requested", c.served, c.established, c.requested);
+    if c.opened > 0 {
+        text.push_str(&format!("; {} opened while measuring", show_count(c.opened)));
+    }
+    if c.connecting_at_end > 0 {
+        text.push_str(&format!("; {} under way at the end", plural(c.connecting_at_end as u64, "connect")));
+    }
+    text
 }
 
 fn limited(limit: Limit, client: &Client) -> String {

@@ -1,0 +1,57 @@
+//! Figures that must not be believed: a run that measured nothing, or something else, says so.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::tool::short;
+
+/// Answers one request on each of so many connections, then accepts no more: its listen queue is full of its own
+/// connects, and stays so.
+fn closes_its_door_after(served: usize) -> SocketAddr {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(1).unwrap();
+    let listener = TcpListener::from(listener);
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut own = Vec::new();
+        for number in 1..=served {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut message = [0; 64];
+            // one that comes to look only, and sends nothing
+            if stream.read_exact(&mut message).is_err() {
+                continue;
+            }
+            if number == served {
+                // its client waits for the reply, so that nobody else connects meanwhile
+                for _ in 0..8 {
+                    let connect = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+                    let _ = connect.connect(&SockAddr::from(address));
+                    own.push(connect);
+                }
+            }
+            stream.write_all(&message).unwrap();
+        }
+        loop {
+            std::thread::park();
+        }
+    });
+    address
+}
+
+/// The warm-up was answered, so that the server is known to be one; then every connect waits for ever.
+#[test]
+fn a_run_without_any_reply_has_failed() {
+    let ran =
+        short(closes_its_door_after(20), &["-c", "1", "--reconnect", "1", "-w", "400ms", "-d", "300ms"]);
+    let report = ran.json();
+    assert_eq!(ran.client()["requests"]["ok"], 0, "{report}");
+    assert!(ran.client()["requests"]["warmup_ok"].as_u64() > Some(0), "{report}");
+    assert_eq!((ran.code, &report["trials"][0]["verdict"]["level"]), (Some(1), &"failed".into()), "{report}");
+    assert!(ran.stderr.contains("not one right reply came in the measured time"), "{}", ran.stderr);
+    assert_eq!(ran.client()["connections"]["connecting_at_end"], 1, "{report}");
+    let reasons = report["trials"][0]["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("1 connect still not accepted at the end"), "{reasons}");
+}
