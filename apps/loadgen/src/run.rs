@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
-use common::units;
+use common::{signals, units};
 
 use crate::drive::{self, Ending, Moment};
 use crate::plan::{Load, RunPlan, Stop, Target};
@@ -40,8 +40,20 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
         };
         progress.begin(&format!("measuring {}{of}", plan.name));
         let trial = measure(plan, &target, &report, number, || progress.reach(begin.elapsed(), whole));
-        let trial = trial.inspect_err(|_| progress.finish())?;
-        report.interrupted = trial.client.as_ref().is_some_and(|client| client.ending == Ending::Interrupted);
+        let trial = match trial {
+            // nothing was measured at all: a report would only say so at length
+            Err(failure) if report.trials.is_empty() => {
+                progress.finish();
+                return Err(failure);
+            }
+            Err(failure) => label(plan, number).failed(&failure.message),
+            Ok(trial) => trial,
+        };
+        // also between two trials, or in one that was over too soon to notice
+        report.interrupted = signals::stop_requested().is_some();
+        if !report.trials.is_empty() && has_nothing(&trial) {
+            break;
+        }
         report.add(trial);
         save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
         if report.interrupted {
@@ -50,6 +62,18 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     }
     progress.finish();
     Ok(report)
+}
+
+/// Interrupted before it had anything to tell.
+fn has_nothing(trial: &Trial) -> bool {
+    trial
+        .client
+        .as_ref()
+        .is_some_and(|client| client.ending == Ending::Interrupted && client.requests.ok == 0)
+}
+
+fn label(plan: &RunPlan, number: u32) -> Label {
+    Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() }
 }
 
 fn measure(
@@ -69,10 +93,9 @@ fn measure(
         }
         true
     })?;
-    let label = Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() };
     let between = after.map_or_else(Default::default, |after| machine::between(before, after));
     let client = Client::of(&outcome, &plan.load);
-    Ok(label.judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
+    Ok(label(plan, number).judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
 }
 
 /// The first address that accepts a connection; the only one, or else the first one, unseen: the trial itself will

@@ -192,6 +192,10 @@ impl Conductor<'_> {
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.
     fn wait(&mut self, phase: Phase, at_most: Option<Duration>) -> Result<Vec<Option<Arrival>>, Ending> {
+        // a phase may be over sooner than anybody looks around in it, and so may every trial of many
+        if signals::stop_requested().is_some() {
+            return Err(Ending::Interrupted);
+        }
         let end = at_most.map(|span| Instant::now() + span);
         let mut arrived = vec![None; self.wakers.len()];
         let mut progress = (self.shared.replies(), Instant::now());
