@@ -29,6 +29,10 @@ impl Worker<'_> {
         } else if event.is_writable() {
             self.flush(slot);
         }
+        // a connection that has just failed has nothing to read, and its replacement must wait for its time
+        if self.connections[slot].state != State::Open {
+            return;
+        }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.receive(slot, event.is_read_closed() || event.is_error());
         }
@@ -48,7 +52,7 @@ impl Worker<'_> {
         self.connections[slot].begin(stream, self.number, State::Connecting(since));
         self.connecting += 1;
         if connected == Connected::Yes {
-            // on loopback the handshake is over already: send before anything else is done
+            // rare: on loopback, too, the kernel mostly tells it with an event
             self.established(slot, since, self.shared.now());
         }
         let connection = &mut self.connections[slot];

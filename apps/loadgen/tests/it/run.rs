@@ -151,6 +151,30 @@ fn a_server_that_closes_early_is_told_from_one_that_resets() {
     assert!(classes.iter().any(|class| class == "reset" || class == "closed_early"), "{classes:?}");
 }
 
+/// Also where the sending itself fails, a failed connection is replaced after a pause that doubles each time.
+#[test]
+fn a_server_that_resets_while_much_is_sent_is_not_stormed() {
+    let server = serve(|stream, _| {
+        // until the client's socket is full, so that it waits for room
+        let mut queue = vec![0; 8 << 20];
+        let (mut before, mut same) = (0, 0);
+        while same < 200 {
+            let now = stream.peek(&mut queue).unwrap();
+            same = if now == before { same + 1 } else { 0 };
+            before = now;
+            std::thread::yield_now();
+        }
+        // unread bytes make a reset of this close
+        drop(stream);
+    });
+    let ran = short(server, &["-c", "1", "-s", "16MiB", "--reconnect", "1", "-w", "0", "-d", "400ms"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let errors = ran.client()["errors"].clone();
+    let failed: u64 = errors.as_array().unwrap().iter().map(|e| e["connections"].as_u64().unwrap()).sum();
+    // pauses of 1, 2, 4, ... 256 ms
+    assert!((2..=12).contains(&failed), "{errors}");
+}
+
 #[test]
 fn a_server_that_stalls_is_timed_out() {
     let server = serve(|stream, number| {
