@@ -10,7 +10,7 @@ use common::exit::Failure;
 use common::signals;
 
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{ComparePlan, Contender, Load, Target, Workload};
+use crate::plan::{ComparePlan, Contender, Load, Serves, Target, Workload};
 use crate::progress::Progress;
 use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
@@ -120,7 +120,8 @@ fn measure(
         Err(_) if signals::stop_requested().is_some() => return None,
         Err(why) => return Some(label.failed(&format!("could not be started: {why}"))),
     };
-    let target = Target { name: server.address.to_string(), address: server.address };
+    let serves = turn.contender.workers.map_or(Serves::All, Serves::AtATime);
+    let target = Target { name: server.address.to_string(), address: server.address, serves };
     let mut edges = Edges { memory_before: sample::memory(server.pid()), ..Edges::default() };
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
         watch(&mut server, &mut edges, load, moment, &tick)

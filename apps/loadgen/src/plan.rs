@@ -49,6 +49,19 @@ pub struct Target {
     pub name: String,
     /// What the name means.
     pub address: SocketAddr,
+    /// How many connections it serves at a time.
+    pub serves: Serves,
+}
+
+/// How many connections a server serves at a time: the others wait, and that is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// As many as come.
+    All,
+    /// As many as this.
+    AtATime(usize),
+    /// Nobody has told.
+    Unknown,
 }
 
 /// Who runs on which CPUs.

@@ -7,7 +7,7 @@ use common::exit::Failure;
 use common::{signals, units};
 
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{Load, RunPlan, Stop, Target};
+use crate::plan::{Load, RunPlan, Serves, Stop, Target};
 use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
@@ -26,7 +26,8 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     if report.placement.client.len() < plan.load.threads {
         report.placement.client.clear();
     }
-    let target = Target { name: plan.name.clone(), address: choose(&plan.addresses, plan.load.timeout) };
+    let address = choose(&plan.addresses, plan.load.timeout);
+    let target = Target { name: plan.name.clone(), address, serves: Serves::Unknown };
     report.workloads = vec![NamedLoad { name: name(&plan.load).to_owned(), load: plan.load.clone() }];
     report.subjects = vec![Subject { name: plan.name.clone(), command_line: None, workers: None }];
     let whole = span(&plan.load) * plan.manner.trials;

@@ -1,5 +1,7 @@
 //! From what was seen in a trial to what is said about it.
 
+use common::units;
+
 use crate::drive::Ending;
 use crate::measure::Class;
 use crate::measure::verdict::{self, Busy, Level, Plausible, Verdict};
@@ -48,7 +50,7 @@ impl Label {
             verdict.add(Level::Failed, "not one right reply came in the measured time");
         }
         judge_errors(&mut verdict, &client);
-        judge_connections(&mut verdict, &client);
+        judge_connections(&mut verdict, &client, load);
         // a trial that was broken off before the measuring has nothing that could be doubted
         if client.requests.ok > 0 || client.ending == Ending::Completed {
             verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
@@ -81,7 +83,7 @@ impl Label {
 }
 
 fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
-    let limit = common::units::show_duration(load.timeout);
+    let limit = units::show_duration(load.timeout);
     match ending {
         Ending::Completed => {}
         Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
@@ -113,10 +115,21 @@ fn judge_errors(verdict: &mut Verdict, client: &Client) {
     }
 }
 
-fn judge_connections(verdict: &mut Verdict, client: &Client) {
+fn judge_connections(verdict: &mut Verdict, client: &Client, load: &Load) {
+    let unanswered = client.connections.unanswered;
+    if client.ending == Ending::Completed && unanswered > 0 {
+        let (connections, limit) =
+            (units::plural(unanswered as u64, "connection"), units::show_duration(load.timeout));
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "{connections} had no reply within {limit} (-T): too few workers, or a server that hangs"
+            ),
+        );
+    }
     let stuck = client.connections.stuck_at_end;
     if stuck > 0 {
-        let connects = common::units::plural(stuck as u64, "connect");
+        let connects = units::plural(stuck as u64, "connect");
         verdict.add(Level::Suspect, format!("{connects} still not accepted at the end"));
     }
 }
@@ -124,13 +137,12 @@ fn judge_connections(verdict: &mut Verdict, client: &Client) {
 /// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
 #[must_use]
 pub fn show_error(error: &ErrorCount) -> String {
-    let mut text =
-        format!("{} {}", common::units::plural(error.connections, "connection"), error.class.words());
+    let mut text = format!("{} {}", units::plural(error.connections, "connection"), error.class.words());
     if let Some(meaning) = &error.meaning {
         text.push_str(&format!(" ({meaning})"));
     }
     if error.requests > 0 {
-        text.push_str(&format!(", {} lost", common::units::plural(error.requests, "request")));
+        text.push_str(&format!(", {} lost", units::plural(error.requests, "request")));
     }
     text
 }

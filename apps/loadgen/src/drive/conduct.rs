@@ -51,7 +51,7 @@ pub fn run(
     for index in 0..load.threads {
         let connections =
             load.connections / load.threads + usize::from(index < load.connections % load.threads);
-        let made = Worker::new(index, connections, load, target.address, &shared, sender.clone());
+        let made = Worker::new(index, connections, load, target, &shared, sender.clone());
         let (worker, waker) =
             made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
         workers.push(worker);

@@ -43,7 +43,7 @@ impl Worker<'_> {
             return;
         }
         let since = self.shared.now();
-        let (socket, connected) = match connect_nonblocking(self.target, self.sources.take()) {
+        let (socket, connected) = match connect_nonblocking(self.target.address, self.sources.take()) {
             Ok(begun) => begun,
             Err(e) => return self.fail(slot, failure::of_connect(&e), e.raw_os_error()),
         };

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Slots whose only connection was accepted and had no reply, though nobody knows of a limit.
+    pub unanswered: usize,
     /// Connects under way at its end.
     pub pending: Pending,
     /// Ramp and warm-up.
@@ -74,6 +76,7 @@ pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
         elapsed: led.elapsed,
         established: shares.iter().map(|s| s.established).sum(),
         served: shares.iter().map(|s| s.served).sum(),
+        unanswered: shares.iter().map(|s| s.unanswered).sum(),
         pending: Pending {
             connects: shares.iter().map(|s| s.pending.connects).sum(),
             stuck: shares.iter().map(|s| s.pending.stuck).sum(),

@@ -7,7 +7,6 @@
 //! breaks: a sweep is linear in the connections, which is nothing up to some 100,000.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use super::phase::{Phase, Shared};
 use super::sources::Sources;
 use crate::measure::{Class, Tally};
 use crate::pace;
-use crate::plan::Load;
+use crate::plan::{Load, Serves, Target};
 
 /// Bytes received at once.
 const BUFFER: usize = 256 * 1024;
@@ -63,6 +62,8 @@ pub struct Share {
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Slots whose only connection was accepted and had no reply, though nobody knows of a limit.
+    pub unanswered: usize,
     /// Connects under way at the end.
     pub pending: Pending,
 }
@@ -81,7 +82,7 @@ pub struct Pending {
 pub struct Worker<'a> {
     pub(super) index: usize,
     pub(super) load: &'a Load,
-    pub(super) target: SocketAddr,
+    pub(super) target: &'a Target,
     pub(super) shared: &'a Shared,
     arrivals: mpsc::SyncSender<Arrival>,
     pub(super) poll: Poll,
@@ -112,7 +113,7 @@ impl<'a> Worker<'a> {
         index: usize,
         connections: usize,
         load: &'a Load,
-        target: SocketAddr,
+        target: &'a Target,
         shared: &'a Shared,
         arrivals: mpsc::SyncSender<Arrival>,
     ) -> io::Result<(Self, Waker)> {
@@ -127,7 +128,7 @@ impl<'a> Worker<'a> {
             poll,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             connections: (0..connections).map(|_| Connection::new(load.size, load.depth)).collect(),
-            sources: Sources::new(target, load.churns(), load.connections, index * 7),
+            sources: Sources::new(target.address, load.churns(), load.connections, index * 7),
             phase: Phase::Ramp,
             arrived: false,
             number: (index as u32) << 24,
@@ -215,8 +216,8 @@ impl<'a> Worker<'a> {
     fn arrive(&mut self, now: u64) {
         let there = match self.phase {
             Phase::Ramp => self.ramped == self.connections.len() && self.connecting == 0,
-            Phase::Settle | Phase::Drain => !self.busy(),
-            Phase::Measure => self.shared.budget.used_up() && !self.busy(),
+            Phase::Settle | Phase::Drain => !self.busy(now),
+            Phase::Measure => self.shared.budget.used_up() && !self.busy(now),
             Phase::Warm | Phase::Finish => false,
         };
         if there && !self.arrived {
@@ -228,20 +229,36 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether a reply is still awaited, other than on connections that nobody serves.
-    fn busy(&self) -> bool {
-        self.connections.iter().any(|c| c.ping.in_flight() > 0 && !self.is_left_waiting(c))
+    fn busy(&self, now: u64) -> bool {
+        self.connections.iter().any(|c| c.ping.in_flight() > 0 && !self.is_left_waiting(c, now))
     }
 
     /// A connection that waits for its very first reply while others are served: a pool with fewer workers than
-    /// connections does that, and it is no error. Where connections are replaced all the time, or the connection
-    /// itself replaced a failed one, everybody's turn must come.
-    pub(super) fn is_left_waiting(&self, connection: &Connection) -> bool {
-        connection.first && !connection.served && !self.load.churns() && self.shared.anybody_served()
+    /// connections does that, and it is no error. How many may wait so is known of our own servers; of others only
+    /// that they serve somebody, so these get the whole time limit first, and the verdict tells of them. Where
+    /// connections are replaced all the time, or the connection itself replaced a failed one, everybody's turn must
+    /// come.
+    fn is_left_waiting(&self, connection: &Connection, now: u64) -> bool {
+        let waits = connection.first && !connection.served && !self.load.churns();
+        waits
+            && match self.target.serves {
+                Serves::All => false,
+                Serves::AtATime(limit) => self.shared.served() >= limit as u64,
+                Serves::Unknown => self.shared.anybody_served() && self.is_overdue(connection, now),
+            }
+    }
+
+    fn is_overdue(&self, connection: &Connection, now: u64) -> bool {
+        connection.ping.oldest().is_some_and(|since| now.saturating_sub(since) > self.timeout())
+    }
+
+    fn timeout(&self) -> u64 {
+        u64::try_from(self.load.timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Looks at every time limit and every pause, and notes when to look again.
     fn sweep(&mut self, now: u64) {
-        let timeout = u64::try_from(self.load.timeout.as_nanos()).unwrap_or(u64::MAX);
+        let timeout = self.timeout();
         self.next_sweep = now + pace::sweep_interval(timeout);
         for slot in 0..self.connections.len() {
             let connection = &self.connections[slot];
@@ -249,7 +266,8 @@ impl<'a> Worker<'a> {
             match connection.state {
                 State::Connecting(since) if late(since) => self.fail(slot, Class::ConnectTimedOut, None),
                 State::Open
-                    if connection.ping.oldest().is_some_and(late) && !self.is_left_waiting(connection) =>
+                    if connection.ping.oldest().is_some_and(late)
+                        && !self.is_left_waiting(connection, now) =>
                 {
                     self.fail(slot, Class::TimedOut, None);
                 }
@@ -280,6 +298,12 @@ impl<'a> Worker<'a> {
         // what is under way belongs to the books of the measured time only if there was any
         let carried_out = if self.stretch == 1 { self.in_flight() } else { 0 };
         let pending = self.pending();
+        let unanswered = |c: &&Connection| c.first && !c.served && c.ping.in_flight() > 0;
+        let unanswered = match self.target.serves {
+            Serves::Unknown => self.connections.iter().filter(unanswered).count(),
+            // the others are either left waiting by design, or have failed
+            Serves::All | Serves::AtATime(_) => 0,
+        };
         let [earlier, measured] = self.tallies;
         Share {
             earlier,
@@ -288,6 +312,7 @@ impl<'a> Worker<'a> {
             carried_out,
             established: self.connections.iter().filter(|c| c.established).count(),
             served: self.connections.iter().filter(|c| c.served).count(),
+            unanswered,
             pending,
         }
     }

@@ -141,6 +141,8 @@ pub struct Connections {
     pub established: usize,
     /// Got at least one reply.
     pub served: usize,
+    /// Accepted, asked and never answered, by a server that is not known to serve only so many at a time.
+    pub unanswered: usize,
     /// Opened while measuring.
     pub opened: u64,
     /// Connects that were under way at the end.
@@ -215,6 +217,7 @@ impl Client {
                 requested: load.connections,
                 established: outcome.established,
                 served: outcome.served,
+                unanswered: outcome.unanswered,
                 opened: measured.opened,
                 connecting_at_end: outcome.pending.connects,
                 stuck_at_end: outcome.pending.stuck,

@@ -63,6 +63,9 @@ fn partly_served(report: &Report, row: &Row) -> Option<String> {
     }
     let workers = report.subjects.iter().find(|subject| subject.name == row.subject)?.workers;
     let because = match workers {
+        Some(1) if row.served == 1 => {
+            ": it serves one to its end, and the others wait in the queue".to_owned()
+        }
         Some(workers) if workers == row.served => format!(
             ": each of its {} serves one connection to its end, and the others wait in the queue",
             plural(workers as u64, "worker")

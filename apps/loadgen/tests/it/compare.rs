@@ -20,9 +20,9 @@ use nix::unistd::{Pid, mkfifo};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tool::{Ran, correct, echo, every, loadgen, serve};
+use crate::tool::{Ran, correct, echo, every, loadgen, pool, serve};
 
-const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--quiet", "--seed", "1"];
+const SHORT: [&str; 8] = ["compare", "-w", "20ms", "-x", "1", "--quiet", "--seed", "1"];
 
 /// What the script says when it is asked for its modes.
 const MODES: &str = r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}, {"name": "pool", "serves": "as-many-as-workers"}]"#;
@@ -67,6 +67,7 @@ impl Fake {
             .args(["--tcp-echo", &program])
             .args(more)
             .args(if more.contains(&"-d") { &[][..] } else { &["-d", "100ms"] })
+            .args(if more.contains(&"-c") { &[][..] } else { &["-c", "4"] })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -202,6 +203,28 @@ fn a_server_that_answers_wrongly_or_leaves_badly_has_failed() {
         reasons(row(&report, "thread")).contains("did not leave cleanly: it ended with exit code 5"),
         "{report}"
     );
+}
+
+/// A pool leaves as many waiting as it has no workers for; any more of them hang.
+#[test]
+fn only_connections_above_the_workers_may_wait_for_ever() {
+    let workers = loadgen::subject::placement::allowed_cpus().len();
+    let script = format!("ready {}; hold", pool(workers));
+    let connections = (workers + 2).to_string();
+    let more =
+        ["--modes", "thread,pool", "--workloads", "persistent", "-T", "150ms", "-J", "-c", &connections];
+    let ran = Fake::new(&script).ran(&more);
+    let report = ran.json();
+    let few = row(&report, &format!("pool ({workers} workers)"));
+    assert!(["ok", "suspect"].contains(&few["verdict"]["level"].as_str().unwrap()), "{few}");
+    assert_eq!(few["served"], workers, "{few}");
+    for hangs in ["thread", "pool (64 workers)"] {
+        let row = row(&report, hangs);
+        assert_eq!(
+            (&row["verdict"]["level"], &row["errors"][0]["class"]),
+            (&"failed".into(), &"timed_out".into())
+        );
+    }
 }
 
 #[test]

@@ -207,6 +207,7 @@ fn client(rate: f64, served: usize) -> Client {
             requested: 50,
             established: 50,
             served,
+            unanswered: 0,
             opened: 0,
             connecting_at_end: 0,
             stuck_at_end: 0,

@@ -222,16 +222,33 @@ fn no_server_at_all_is_one_helpful_line() {
 
 #[test]
 fn a_small_pool_serves_as_many_as_it_has_workers_and_that_is_no_error() {
-    let ran = short(pool(2), &["-c", "50", "-T", "100ms"]);
+    let ran = short(pool(2), &["-c", "50", "-T", "300ms"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let client = ran.client();
     assert_eq!(client["connections"]["served"], 2);
     assert_eq!(client["connections"]["established"], 50);
     assert_eq!(client["requests"]["in_flight_at_end"], 48);
+    // but nobody knows that it is a pool: it may as well be a server that hangs
+    let verdict = &ran.json()["trials"][0]["verdict"];
+    assert_eq!(verdict["level"], "suspect");
+    assert!(
+        verdict["reasons"].to_string().contains("48 connections had no reply within 300 ms"),
+        "{verdict}"
+    );
     assert_eq!(client["requests"]["balanced"], true);
     // where connections come and go, everybody's turn comes
     let ran = short(pool(2), &["-c", "10", "--reconnect", "1"]);
     assert_eq!((ran.code, &ran.client()["connections"]["served"]), (Some(0), &10.into()), "{}", ran.stderr);
+}
+
+/// With the first reply, the others are not yet left waiting: each has its own time limit.
+#[test]
+fn a_first_reply_is_waited_for_as_long_as_any_other() {
+    for _ in 0..3 {
+        let ran = short(correct(), &["-c", "50", "-n", "50", "-w", "0"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.client()["requests"]["ok"], 50, "{}", ran.stdout);
+    }
 }
 
 #[test]
