@@ -55,11 +55,12 @@ impl Label {
         if client.requests.ok > 0 || client.ending == Ending::Completed {
             verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
         }
-        let busy =
-            Busy { client: client.busy, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
+        let busy = |client| Busy { client, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
         // nobody's CPU time is known of a run that was broken off
-        let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
-        let limited_by = whole.then(|| verdict::limited_by(busy));
+        let limited_by = client
+            .busy
+            .filter(|_| client.requests.ok > 0 && client.ending == Ending::Completed)
+            .map(|client| verdict::limited_by(busy(client)));
         let mut trial = self.trial(verdict);
         trial.limited_by = limited_by;
         trial.client = Some(client);
@@ -149,7 +150,8 @@ pub fn show_error(error: &ErrorCount) -> String {
 
 fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
-    let ours = |cost: &Cost| cost.cpu_seconds + client.cpu_seconds;
+    // what a client spent that was broken off is not known, so nobody knows what is left for others
+    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds?);
     // a total that is split over the connections leaves some of them idle before others
     let steady =
         load.total().is_none() && !load.churns() && client.errors.is_empty() && client.requests.ok > 0;
@@ -159,7 +161,8 @@ fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between
         under_way: steady.then_some((client.connections.served * load.depth) as f64),
         rate: client.requests_per_second,
         mean: client.reply.mean / 1e9,
-        others: server.map(|cost| machine.busy - ours(cost) / whole.max(1e-9)),
+        drain: client.drain_seconds / client.seconds.max(1e-9),
+        others: server.and_then(ours).map(|ours| machine.busy - ours / whole.max(1e-9)),
         listen_overflows: machine.listen_overflows,
     }
 }

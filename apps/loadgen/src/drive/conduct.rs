@@ -14,7 +14,7 @@ use mio::Waker;
 use nix::sched::CpuSet;
 
 use super::failure;
-use super::outcome::{Ending, Led, Outcome, sum_up};
+use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
 use super::worker::{Arrival, Share, Worker};
 use crate::measure::Class;
@@ -84,6 +84,17 @@ fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
     worker.run()
 }
 
+/// The CPU time of all client threads between two arrivals, and the largest share of the time that one was busy.
+fn spent(before: &[Option<Arrival>], after: &[Option<Arrival>], elapsed: Duration) -> (Duration, f64) {
+    let each: Vec<Duration> = before
+        .iter()
+        .zip(after)
+        .filter_map(|(before, after)| Some(after.as_ref()?.cpu.saturating_sub(before.as_ref()?.cpu)))
+        .collect();
+    let busiest = each.iter().max().copied().unwrap_or_default();
+    (each.iter().sum(), busiest.as_secs_f64() / elapsed.as_secs_f64().max(1e-9))
+}
+
 struct Conductor<'a> {
     shared: &'a Shared,
     load: &'a Load,
@@ -150,44 +161,30 @@ impl Conductor<'_> {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
         };
-        let measured = self.wait(Phase::Measure, span);
-        let drained = match &measured {
-            Ok(_) => {
-                self.enter(Phase::Drain);
-                self.wait(Phase::Drain, Some(self.patience()))
+        let arrived = self.wait(Phase::Measure, span).and_then(|measured| {
+            let drain = self.shared.now();
+            self.enter(Phase::Drain);
+            Ok((measured, drain, self.wait(Phase::Drain, Some(self.patience()))?))
+        });
+        let (measured, drain, drained) = match arrived {
+            Ok(arrived) => arrived,
+            Err(ending) => {
+                // first the threads stop counting: looking at the server takes time that is none of the trial's
+                self.enter(Phase::Finish);
+                (self.watch)(Moment::End);
+                return Led { ending, begin: Some(begin), edges: None };
             }
-            Err(ending) => Err(*ending),
-        };
-        let (Ok(measured), Ok(drained)) = (&measured, &drained) else {
-            let elapsed = Duration::from_nanos(self.shared.now() - begin);
-            let ending = drained.err().unwrap_or(Ending::Interrupted);
-            (self.watch)(Moment::End);
-            return Led { ending, elapsed, client_cpu: Duration::ZERO, client_busy: 0.0 };
         };
         (self.watch)(Moment::End);
-        self.account(begin, settled, measured, drained)
-    }
-
-    /// The real time and the CPU time between the edges.
-    fn account(
-        &self,
-        begin: u64,
-        settled: &[Option<Arrival>],
-        measured: &[Option<Arrival>],
-        drained: &[Option<Arrival>],
-    ) -> Led {
-        let last =
-            measured.iter().zip(drained).filter_map(|(early, late)| early.or(*late)).map(|a| a.at).max();
-        let elapsed = Duration::from_nanos(last.unwrap_or(begin).saturating_sub(begin));
-        let each: Vec<Duration> = settled
-            .iter()
-            .zip(drained)
-            .filter_map(|(before, after)| Some(after.as_ref()?.cpu.saturating_sub(before.as_ref()?.cpu)))
-            .collect();
-        let busiest = each.iter().max().copied().unwrap_or_default();
-        let client_busy = busiest.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
         let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
-        Led { ending, elapsed, client_cpu: each.iter().sum(), client_busy }
+        let replies = measured.iter().zip(&drained).filter_map(|(early, late)| early.or(*late));
+        let last_reply = replies.map(|arrival| arrival.last_reply).max().unwrap_or(begin);
+        // where a time was asked for, all of it counts, also when nobody answered at its end
+        let end = if span.is_some() { last_reply.max(drain) } else { last_reply };
+        let elapsed = Duration::from_nanos(end.saturating_sub(begin));
+        let drain = Duration::from_nanos(end.saturating_sub(drain));
+        let (client_cpu, client_busy) = spent(settled, &drained, elapsed);
+        Led { ending, begin: Some(begin), edges: Some(Edges { elapsed, drain, client_cpu, client_busy }) }
     }
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.

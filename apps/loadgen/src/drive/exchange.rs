@@ -133,6 +133,7 @@ impl Worker<'_> {
             }
         };
         if complete > 0 {
+            self.last_reply = now;
             connection.failures = 0;
             if !connection.served {
                 connection.served = true;
@@ -158,6 +159,10 @@ impl Worker<'_> {
         let connection = &mut self.connections[slot];
         self.tallies[self.stretch].losses.add(class, errno, connection.ping.in_flight() as u64);
         self.shared.note_failure(class, errno);
+        // a request that is given up took its time, too; but while draining it would count without any reply
+        if connection.ping.in_flight() > 0 && self.phase == Phase::Measure {
+            self.last_reply = self.shared.now();
+        }
         if matches!(connection.state, State::Connecting(_)) {
             self.connecting -= 1;
         }

@@ -41,8 +41,8 @@ pub struct Arrival {
     pub worker: usize,
     /// Which phase.
     pub phase: Phase,
-    /// When, in nanoseconds of the trial.
-    pub at: u64,
+    /// When its last reply came, in nanoseconds of the trial.
+    pub last_reply: u64,
     /// CPU time of the thread so far.
     pub cpu: Duration,
 }
@@ -58,6 +58,8 @@ pub struct Share {
     pub carried_in: u64,
     /// Requests under way at the end.
     pub carried_out: u64,
+    /// When the counting ended, in nanoseconds of the trial.
+    pub ended: u64,
     /// Slots that ever had a connection.
     pub established: usize,
     /// Slots that ever had a reply.
@@ -102,6 +104,8 @@ pub struct Worker<'a> {
     /// Which tally counts now: 0 before the measuring, 1 from its start.
     pub(super) stretch: usize,
     carried_in: u64,
+    /// When the last reply came, or was given up before the draining.
+    pub(super) last_reply: u64,
 }
 
 impl<'a> Worker<'a> {
@@ -138,6 +142,7 @@ impl<'a> Worker<'a> {
             tallies: [Tally::new(), Tally::new()],
             stretch: 0,
             carried_in: 0,
+            last_reply: 0,
         };
         Ok((worker, waker))
     }
@@ -222,7 +227,12 @@ impl<'a> Worker<'a> {
         };
         if there && !self.arrived {
             self.arrived = true;
-            let arrival = Arrival { worker: self.index, phase: self.phase, at: now, cpu: cpu_time() };
+            let arrival = Arrival {
+                worker: self.index,
+                phase: self.phase,
+                last_reply: self.last_reply,
+                cpu: cpu_time(),
+            };
             // the conductor is gone only if it has failed; then the phase is Finish very soon
             let _ = self.arrivals.send(arrival);
         }
@@ -304,12 +314,14 @@ impl<'a> Worker<'a> {
             // the others are either left waiting by design, or have failed
             Serves::All | Serves::AtATime(_) => 0,
         };
+        let ended = self.shared.now();
         let [earlier, measured] = self.tallies;
         Share {
             earlier,
             measured,
             carried_in: self.carried_in,
             carried_out,
+            ended,
             established: self.connections.iter().filter(|c| c.established).count(),
             served: self.connections.iter().filter(|c| c.served).count(),
             unanswered,

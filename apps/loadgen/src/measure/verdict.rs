@@ -8,6 +8,8 @@ const SATURATED: f64 = 0.9;
 const MACHINE_SATURATED: f64 = 0.97;
 /// How far throughput × latency may be from the number of requests under way (Little's law).
 const LITTLE: f64 = 0.1;
+/// The share of the measured time that may be spent on waiting for the last replies only.
+const DRAIN: f64 = 0.05;
 /// The share of the machine that others may use before a measurement is doubted.
 const OTHERS: f64 = 0.15;
 
@@ -134,6 +136,8 @@ pub struct Plausible {
     pub rate: f64,
     /// Mean time of a reply in seconds.
     pub mean: f64,
+    /// The share of the time after the last request had been sent.
+    pub drain: f64,
     /// The share of the machine that neither the server nor the client used; `None`: not known.
     pub others: Option<f64>,
     /// Connections dropped by a full listen queue.
@@ -158,6 +162,15 @@ pub fn doubt(verdict: &mut Verdict, figures: Plausible) {
             );
         }
     }
+    if figures.drain > DRAIN {
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "for the last {:.0} % of the time only late replies were waited for: requests/s is too low",
+                figures.drain * 100.0
+            ),
+        );
+    }
     if let Some(others) = figures.others.filter(|others| *others > OTHERS) {
         verdict.add(Level::Suspect, format!("others used {:.0} % of the machine meanwhile", others * 100.0));
     }
@@ -179,6 +192,7 @@ mod tests {
         under_way: Some(50.0),
         rate: 100_000.0,
         mean: 500e-6,
+        drain: 0.001,
         others: Some(0.02),
         listen_overflows: 0,
     };
@@ -197,6 +211,7 @@ mod tests {
         assert_eq!(level(Plausible { mean: 600e-6, ..FINE }), Level::Suspect);
         assert_eq!(level(Plausible { mean: 600e-6, under_way: None, ..FINE }), Level::Ok);
         assert_eq!(level(Plausible { others: Some(0.3), ..FINE }), Level::Suspect);
+        assert_eq!(level(Plausible { drain: 0.06, ..FINE }), Level::Suspect);
         assert_eq!(level(Plausible { listen_overflows: 1, ..FINE }), Level::Suspect);
     }
 

@@ -93,6 +93,8 @@ pub struct Client {
     pub ending: Ending,
     /// The time that was really measured.
     pub seconds: f64,
+    /// The part of it after the last request had been sent, waiting for replies.
+    pub drain_seconds: f64,
     /// Right replies per second.
     pub requests_per_second: f64,
     /// The books of the measured time.
@@ -107,10 +109,10 @@ pub struct Client {
     pub errors: Vec<ErrorCount>,
     /// The first wrong reply.
     pub first_wrong: Option<String>,
-    /// CPU time of all client threads.
-    pub cpu_seconds: f64,
-    /// The busiest client thread, as a share of its time.
-    pub busy: f64,
+    /// CPU time of all client threads; not known of a trial that was broken off.
+    pub cpu_seconds: Option<f64>,
+    /// The busiest client thread, as a share of its time; likewise.
+    pub busy: Option<f64>,
 }
 
 /// Scheduled = ok + lost + in flight; `balanced` says that it adds up.
@@ -211,6 +213,7 @@ impl Client {
         Self {
             ending: outcome.ending,
             seconds,
+            drain_seconds: outcome.drain.as_secs_f64(),
             requests_per_second: if seconds > 0.0 { measured.ok as f64 / seconds } else { 0.0 },
             requests: Books::of(outcome, measured),
             connections: Connections {
@@ -226,7 +229,7 @@ impl Client {
             connect: (connect.count > 0).then_some(connect),
             errors: counts(&whole),
             first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
-            cpu_seconds: outcome.client_cpu.as_secs_f64(),
+            cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::tool::short;
+use crate::tool::{correct, echo, every, serve, short};
 
 /// Answers one request on each of so many connections, then accepts no more: its listen queue is full of its own
 /// connects, and stays so.
@@ -39,6 +40,36 @@ fn closes_its_door_after(served: usize) -> SocketAddr {
         }
     });
     address
+}
+
+/// One message that takes long to read: its time is that of its last byte, not that of its first.
+#[test]
+fn the_measured_time_ends_with_the_last_byte() {
+    let ran = short(correct(), &["-c", "1", "-n", "1", "-w", "0", "-s", "32MiB"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let (seconds, reply) = (ran.client()["seconds"].clone(), ran.client()["reply"]["p50"].clone());
+    // a recorded time has three digits
+    assert!(seconds.as_f64().unwrap() * 1e9 > reply.as_f64().unwrap() * 0.998, "{seconds} {reply}");
+}
+
+/// The server holds one reply back until the sending has long ended.
+#[test]
+fn a_late_last_reply_makes_the_rate_suspect() {
+    let begin = Instant::now();
+    let slow = every(50);
+    let server = serve(move |stream, _| {
+        echo(stream, |_| {
+            if slow() && begin.elapsed() < Duration::from_millis(700) {
+                std::thread::park_timeout(Duration::from_millis(700).saturating_sub(begin.elapsed()));
+            }
+            true
+        });
+    });
+    let ran = short(server, &["-c", "1", "-w", "0", "-d", "300ms"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let verdict = ran.json()["trials"][0]["verdict"].clone();
+    assert_eq!(verdict["level"], "suspect");
+    assert!(verdict["reasons"].to_string().contains("only late replies were waited for"), "{verdict}");
 }
 
 /// The warm-up was answered, so that the server is known to be one; then every connect waits for ever.

@@ -181,7 +181,7 @@ fn trial(number: u32, workload: &str, subject: &str, client: Client, server: Opt
         workload: workload.into(),
         subject: subject.into(),
         verdict: Verdict::ok(),
-        limited_by: Some(if client.busy > 0.9 { Limit::Client } else { Limit::Server }),
+        limited_by: Some(if client.busy > Some(0.9) { Limit::Client } else { Limit::Server }),
         client: Some(client),
         server,
         machine: Some(Between { busy: 0.75, listen_overflows: 0 }),
@@ -193,6 +193,7 @@ fn client(rate: f64, served: usize) -> Client {
     Client {
         ending: Ending::Completed,
         seconds: 2.0,
+        drain_seconds: 0.0,
         requests_per_second: rate,
         requests: Books {
             in_flight_at_start: 50 - served as u64,
@@ -226,8 +227,8 @@ fn client(rate: f64, served: usize) -> Client {
         connect: None,
         errors: vec![],
         first_wrong: None,
-        cpu_seconds: 1.9,
-        busy: if served == 2 { 0.95 } else { 0.7 },
+        cpu_seconds: Some(1.9),
+        busy: Some(if served == 2 { 0.95 } else { 0.7 }),
     }
 }
 

@@ -109,7 +109,8 @@ fn connections(c: &Connections) -> String {
 }
 
 fn limited(limit: Limit, client: &Client) -> String {
-    let busy = format!("the busiest client thread was busy {:.0} % of the time", client.busy * 100.0);
+    let share = client.busy.unwrap_or(0.0) * 100.0;
+    let busy = format!("the busiest client thread was busy {share:.0} % of the time");
     match limit {
         Limit::Client | Limit::Both => {
             format!("the client: {busy}; the server may be able to do more (-t adds threads)")
