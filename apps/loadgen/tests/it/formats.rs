@@ -56,7 +56,7 @@ fn golden(name: &str, text: &str) {
     assert!(text == expected, "{name} differs; expected:\n{expected}\ngot:\n{text}");
 }
 
-fn load(reconnect: Option<u64>) -> Load {
+pub(crate) fn load(reconnect: Option<u64>) -> Load {
     Load {
         connections: 50,
         stop: Stop::After(Duration::from_secs(2)),
@@ -69,7 +69,7 @@ fn load(reconnect: Option<u64>) -> Load {
     }
 }
 
-fn blank(command: &'static str) -> Report {
+pub(crate) fn blank(command: &'static str) -> Report {
     Report {
         schema: 1,
         command,
@@ -175,7 +175,13 @@ fn reset() -> ErrorCount {
     }
 }
 
-fn trial(number: u32, workload: &str, subject: &str, client: Client, server: Option<Cost>) -> Trial {
+pub(crate) fn trial(
+    number: u32,
+    workload: &str,
+    subject: &str,
+    client: Client,
+    server: Option<Cost>,
+) -> Trial {
     Trial {
         trial: number,
         workload: workload.into(),
@@ -188,7 +194,7 @@ fn trial(number: u32, workload: &str, subject: &str, client: Client, server: Opt
     }
 }
 
-fn client(rate: f64, served: usize) -> Client {
+pub(crate) fn client(rate: f64, served: usize) -> Client {
     let ok = (rate * 2.0) as u64;
     Client {
         ending: Ending::Completed,
@@ -232,7 +238,7 @@ fn client(rate: f64, served: usize) -> Client {
     }
 }
 
-fn cost(cpu: f64, memory: Option<f64>) -> Cost {
+pub(crate) fn cost(cpu: f64, memory: Option<f64>) -> Cost {
     Cost {
         cpu_seconds: 1.8,
         cpu_us_per_request: cpu,

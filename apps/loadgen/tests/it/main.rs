@@ -6,6 +6,7 @@
 mod compare;
 mod doubts;
 mod formats;
+mod rows;
 mod run;
 mod stop;
 mod tool;

@@ -28,16 +28,13 @@ pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
         }
     }
     for row in rows.iter().filter(|row| row.trials > 1) {
-        let requests = format!(
-            "{} requests/s ({})",
-            cells::count(row.requests_per_second),
-            cells::plus_minus(row.requests_per_second, row.trials)
-        );
+        let range = cells::plus_minus(row.requests_per_second);
+        let requests = format!("{} requests/s ({range})", cells::count(row.requests_per_second));
         let times = format!(
             "p50 {} · p99 {} · max {}",
             cells::time(row.p50),
             cells::time(row.p99),
-            cells::time(row.max)
+            cells::longest(row.max)
         );
         out.push_str(&format!("median of {} trials\n", row.trials));
         out.push_str(&line("requests", &requests));

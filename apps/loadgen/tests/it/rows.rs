@@ -1,0 +1,97 @@
+//! What the rows of a table are made of, and what is claimed of them.
+
+use loadgen::drive::Ending;
+use loadgen::measure::verdict::Level;
+use loadgen::report::data::{NamedLoad, Report, Subject};
+use loadgen::report::text::{View, render};
+use loadgen::report::{Trial, markdown};
+
+use crate::formats::{blank, client, cost, load, trial};
+
+fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
+    let mut report = blank("compare");
+    report.workloads = vec![NamedLoad { name: "persistent".into(), load: load(None) }];
+    report.subjects = subjects
+        .iter()
+        .map(|name| Subject { name: (*name).into(), command_line: None, workers: None })
+        .collect();
+    trials.into_iter().for_each(|trial| report.add(trial));
+    report
+}
+
+fn measured(number: u32, subject: &str, rate: f64, cpu: f64) -> Trial {
+    trial(number, "persistent", subject, client(rate, 50), Some(cost(cpu, None)))
+}
+
+fn shown(report: &Report) -> String {
+    render(report, View { width: 500, colour: false })
+}
+
+#[test]
+fn trials_that_failed_or_were_broken_off_are_in_no_figure() {
+    let mut failed = measured(2, "thread", 1.0, 900.0);
+    failed.verdict.add(Level::Invalid, "only 9 of 50 connections were established");
+    let mut broken_off = measured(3, "thread", 9e9, 0.001);
+    broken_off.client.as_mut().unwrap().ending = Ending::Interrupted;
+    let report = report(&["thread"], vec![measured(1, "thread", 100_000.0, 8.0), failed, broken_off]);
+    let row = &report.summary[0];
+    assert_eq!((row.trials, row.left_out), (1, 2));
+    let rate = row.requests_per_second.unwrap();
+    assert_eq!((rate.low, rate.median, rate.high), (100_000.0, 100_000.0, 100_000.0));
+    assert_eq!(row.cpu_us_per_request.unwrap().high, 8.0);
+    assert_eq!(row.verdict.level, Level::Invalid);
+    assert!(shown(&report).contains("thread: its figures are those of 1 of 3 trials"), "{}", shown(&report));
+    assert!(!shown(&report).contains('±'), "one figure has no range: {}", shown(&report));
+}
+
+#[test]
+fn the_longest_is_that_of_all_trials_and_a_percentile_is_one_that_was_measured() {
+    let trials = [1_000_000, 2_000_000, 3_000_000, 9_000_000].into_iter().zip(1..).map(|(nanos, number)| {
+        let mut trial = measured(number, "thread", 100_000.0, 8.0);
+        let reply = &mut trial.client.as_mut().unwrap().reply;
+        (reply.p50, reply.max) = (nanos, nanos);
+        trial
+    });
+    let report = report(&["thread"], trials.collect());
+    assert_eq!(report.summary[0].p50.unwrap().median, 2_000_000.0);
+    for text in [shown(&report), markdown::render(&report)] {
+        assert!(text.contains("9.00 ms") && !text.contains("2.50 ms"), "{text}");
+    }
+}
+
+/// The narrow list and the document say as much as the table.
+#[test]
+fn a_range_is_shown_in_every_form() {
+    let report = report(
+        &["thread"],
+        vec![measured(1, "thread", 90_000.0, 8.0), measured(2, "thread", 110_000.0, 8.0)],
+    );
+    let narrow = render(&report, View { width: 60, colour: false });
+    for text in [narrow, markdown::render(&report)] {
+        assert!(text.contains("100,000 ±10 %"), "{text}");
+    }
+}
+
+#[test]
+fn no_server_is_the_cheapest_without_evidence() {
+    let with = |trials: u32, cpu: f64| {
+        let trials = (1..=trials)
+            .flat_map(|n| [measured(n, "thread", 1e5, 8.0), measured(n, "process", 1e5, cpu)])
+            .collect();
+        shown(&report(&["thread", "process"], trials))
+    };
+    for few in [1, 2, 3, 4] {
+        let text = with(few, 8.5);
+        assert!(!text.contains("Least") && !text.contains("against it"), "{few}: {text}");
+        assert!(text.contains("too few trials to tell it from process"), "{few}: {text}");
+        assert!(with(few, 16.0).contains("Least server CPU for a request"), "{few}");
+    }
+    assert!(with(5, 8.5).contains(
+        "Least server CPU for a request, all connections served: thread; against it process 1.06 ×"
+    ));
+    // and a row that is doubted is compared with none
+    let mut doubted = measured(1, "process", 1e5, 16.0);
+    doubted.verdict.add(Level::Suspect, "others used 30 % of the machine meanwhile");
+    let text = shown(&report(&["thread", "process"], vec![measured(1, "thread", 1e5, 8.0), doubted]));
+    assert!(!text.contains("CPU for a request, all"), "{text}");
+}
