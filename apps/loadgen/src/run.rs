@@ -127,8 +127,9 @@ fn name(load: &Load) -> &'static str {
 #[must_use]
 pub fn complaint(report: &Report) -> Option<String> {
     let bad: Vec<_> = report.summary.iter().filter(|row| row.verdict.level.is_failure()).collect();
-    let first = bad.first()?;
-    let reason = first.verdict.reasons.first().map_or("", String::as_str);
+    // of equally bad ones the first
+    let first = bad.iter().rev().max_by_key(|row| row.verdict.level)?;
+    let reason = first.verdict.reasons.first().map_or("", |reason| reason.text.as_str());
     let more = if bad.len() > 1 {
         format!("; {} of {} rows failed", bad.len(), units::show_count(report.summary.len() as u64))
     } else {

@@ -45,11 +45,7 @@ impl Label {
         for trouble in troubles {
             verdict.add(Level::Failed, trouble);
         }
-        judge_ending(&mut verdict, client.ending, load);
-        if client.ending == Ending::Completed && client.requests.ok == 0 {
-            verdict.add(Level::Failed, "not one right reply came in the measured time");
-        }
-        judge_errors(&mut verdict, &client);
+        judge_ending(&mut verdict, &client, load);
         judge_connections(&mut verdict, &client, load);
         // a trial that was broken off before the measuring has nothing that could be doubted
         if client.requests.ok > 0 || client.ending == Ending::Completed {
@@ -83,11 +79,18 @@ impl Label {
     }
 }
 
-fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
+fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
     let limit = units::show_duration(load.timeout);
-    match ending {
-        Ending::Completed => {}
+    match client.ending {
+        Ending::Completed if client.requests.ok > 0 => {}
+        Ending::Completed => verdict.add(Level::Failed, "not one right reply came in the measured time"),
         Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
+        // what went wrong says more than that nothing went right
+        Ending::NotServed if client.errors.iter().any(|error| error.class != Class::TimedOut) => {
+            judge_errors(verdict, client);
+            verdict.add(Level::Failed, format!("no right reply came within {limit}"));
+            return;
+        }
         Ending::NotServed => {
             verdict.add(
                 Level::Failed,
@@ -100,6 +103,7 @@ fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
         // the caller knows better than we why, and has said so
         Ending::ServerGone => {}
     }
+    judge_errors(verdict, client);
 }
 
 fn judge_errors(verdict: &mut Verdict, client: &Client) {

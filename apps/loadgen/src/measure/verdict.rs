@@ -51,8 +51,24 @@ impl Level {
 pub struct Verdict {
     /// The worst level.
     pub level: Level,
-    /// Every reason, as a part of a sentence.
-    pub reasons: Vec<String>,
+    /// Every reason, the worst first: what is told in one line is the first of them.
+    pub reasons: Vec<Reason>,
+}
+
+/// What speaks against a measurement; in a report it is its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub struct Reason {
+    /// How much.
+    pub level: Level,
+    /// A part of a sentence.
+    pub text: String,
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.text
+    }
 }
 
 impl Verdict {
@@ -65,7 +81,14 @@ impl Verdict {
     /// Something speaks against it.
     pub fn add(&mut self, level: Level, reason: impl Into<String>) {
         self.level = self.level.max(level);
-        self.reasons.push(reason.into());
+        let place = self.reasons.partition_point(|other| other.level >= level);
+        self.reasons.insert(place, Reason { level, text: reason.into() });
+    }
+
+    /// All reasons in one sentence.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -218,9 +241,10 @@ mod tests {
     #[test]
     fn the_worst_reason_decides() {
         let mut verdict = Verdict::ok();
+        verdict.add(Level::Suspect, "three");
         verdict.add(Level::Failed, "one");
-        verdict.add(Level::Suspect, "two");
-        assert_eq!((verdict.level, verdict.reasons.len()), (Level::Failed, 2));
+        verdict.add(Level::Failed, "two");
+        assert_eq!((verdict.level, verdict.words().as_str()), (Level::Failed, "one; two; three"));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn line(trial: &Trial) -> String {
         count(server.map(|s| s.processes as u64)),
         count(server.map(|s| s.threads)),
         trial.limited_by.map_or_else(String::new, |limit| limit.word().to_owned()),
-        text(&trial.verdict.reasons.join("; ")),
+        text(&trial.verdict.words()),
     ];
     fields.join(",")
 }

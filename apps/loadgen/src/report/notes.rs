@@ -24,7 +24,7 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
         if level == Level::Ok {
             continue;
         }
-        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.reasons.join("; ")));
+        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.words()));
         if row.trials + row.left_out > 1 && !row.errors.is_empty() {
             let errors: Vec<String> = row.errors.iter().map(show_error).collect();
             notes.push(format!("{name}: in all trials together: {}.", errors.join("; ")));
@@ -45,7 +45,7 @@ pub fn for_report(report: &Report) -> Vec<String> {
         notes.push(format!(
             "{}CPU is the server's, all its processes and dead children included, between two moments with nothing in \
              flight; context switches are those of its whole life, for each request of its whole life; memory is what \
-             its proportional set size grew by, for each established connection.",
+             its proportional set size grew by, for each connection that was served.",
             if several { "Medians over the trials, max is the longest of all; ± is half the range. " } else { "" }
         ));
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::data::{Client, Cost, ErrorCount, Report, Trial};
 use crate::drive::Ending;
-use crate::measure::verdict::{Level, Limit, Verdict};
+use crate::measure::verdict::{Limit, Reason, Verdict};
 
 /// The middle and the ends of some trials' figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -176,20 +176,23 @@ fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {
 
 /// The worst level, and each kind of reason once: the first of its kind, and how many trials had it.
 fn worst(trials: &[&Trial]) -> Verdict {
-    let level = trials.iter().map(|trial| trial.verdict.level).max().unwrap_or(Level::Ok);
     let kind = |reason: &str| reason.replace(|c: char| c.is_ascii_digit() || c == '.' || c == ',', "");
-    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    let mut kinds: Vec<(&Reason, usize)> = Vec::new();
     for reason in trials.iter().flat_map(|trial| &trial.verdict.reasons) {
-        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(reason)) {
+        match kinds.iter_mut().find(|(first, _)| kind(&first.text) == kind(&reason.text)) {
             Some((_, count)) => *count += 1,
             None => kinds.push((reason, 1)),
         }
     }
-    let show = |(reason, count): (&str, usize)| match trials.len() {
-        1 => reason.to_owned(),
-        all => format!("{reason} (in {count} of {all} trials)"),
-    };
-    Verdict { level, reasons: kinds.into_iter().map(show).collect() }
+    let mut verdict = Verdict::ok();
+    for (Reason { level, text }, count) in kinds {
+        let text = match trials.len() {
+            1 => text.clone(),
+            all => format!("{text} (in {count} of {all} trials)"),
+        };
+        verdict.add(*level, text);
+    }
+    verdict
 }
 
 fn most_common(trials: &[&Trial]) -> Option<Limit> {

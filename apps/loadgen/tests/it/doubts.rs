@@ -86,3 +86,21 @@ fn a_run_without_any_reply_has_failed() {
     let reasons = report["trials"][0]["verdict"]["reasons"].to_string();
     assert!(reasons.contains("1 connect still not accepted at the end"), "{reasons}");
 }
+
+/// What is told in one line is what went wrong, not that nothing went right.
+#[test]
+fn a_server_that_only_answers_wrongly_is_told_what_it_does() {
+    let server = serve(|stream, _| {
+        echo(stream, |piece| {
+            piece[20] ^= 1;
+            true
+        });
+    });
+    for warmup in ["50ms", "0"] {
+        let ran = short(server, &["-c", "2", "-T", "100ms", "-w", warmup]);
+        let report = ran.json();
+        assert_eq!(ran.code, Some(1), "{report}");
+        assert!(ran.stderr.contains(" corrupt, ") && ran.stderr.contains("byte 20 "), "{}", ran.stderr);
+        assert!(!report.to_string().contains("is it an echo server"), "{report}");
+    }
+}

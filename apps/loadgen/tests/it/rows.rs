@@ -95,3 +95,16 @@ fn no_server_is_the_cheapest_without_evidence() {
     let text = shown(&report(&["thread", "process"], vec![measured(1, "thread", 1e5, 8.0), doubted]));
     assert!(!text.contains("CPU for a request, all"), "{text}");
 }
+
+/// The worst reason of the worst row, wherever they stand.
+#[test]
+fn the_one_line_names_the_worst() {
+    let mut invalid = measured(1, "thread", 1e5, 8.0);
+    invalid.verdict.add(Level::Invalid, "half of the connections are missing");
+    let mut failed = measured(1, "process", 1e5, 8.0);
+    failed.verdict.add(Level::Suspect, "others used 30 % of the machine meanwhile");
+    failed.verdict.add(Level::Failed, "3 connections corrupt");
+    let report = report(&["thread", "process"], vec![invalid, failed]);
+    let complaint = loadgen::run::complaint(&report).unwrap();
+    assert_eq!(complaint, "process (persistent): 3 connections corrupt; 2 of 2 rows failed: see the report");
+}
