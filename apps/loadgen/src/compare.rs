@@ -191,16 +191,27 @@ fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allo
         busy: cpu_seconds / client.seconds.max(1e-9) / cpus.max(1) as f64,
         context_switches_per_request: None,
         page_faults_per_request: None,
-        memory_per_connection: growth.map(|bytes| bytes / client.connections.established.max(1) as f64),
+        memory_per_connection: growth.and_then(|bytes| per_connection(bytes, client.connections.served)),
         processes: start.processes,
         threads: start.threads,
         left_cleanly: None,
     })
 }
 
+/// Connections that wait in the listen queue cost the server nothing: only those that were served have a share.
+fn per_connection(bytes: f64, served: usize) -> Option<f64> {
+    (served > 0).then(|| bytes / served as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_divided_by_the_connections_that_were_served() {
+        assert_eq!(per_connection(8192.0, 2), Some(4096.0));
+        assert_eq!(per_connection(8192.0, 0), None);
+    }
 
     #[test]
     fn shuffling_keeps_all_and_depends_on_the_seed() {

@@ -115,10 +115,10 @@ pub struct Client {
     pub busy: Option<f64>,
 }
 
-/// Scheduled = ok + lost + in flight; `balanced` says that it adds up.
+/// In flight at the start + scheduled = ok + lost + in flight at the end; `balanced` says that it adds up.
 #[derive(Debug, Clone, Serialize)]
 pub struct Books {
-    /// Under way when the measuring began: on connections that nobody serves.
+    /// Under way when the measuring began: on connections that nobody serves yet.
     pub in_flight_at_start: u64,
     /// Sent while measuring.
     pub scheduled: u64,
@@ -182,7 +182,7 @@ pub struct Cost {
     /// Likewise.
     pub page_faults_per_request: Option<f64>,
     /// Growth of the proportional set size from before the first connection to the start of the measuring, for each
-    /// established connection, in bytes. Only where connections are kept.
+    /// served connection, in bytes. Only where connections are kept.
     pub memory_per_connection: Option<f64>,
     /// Live processes while connected.
     pub processes: usize,

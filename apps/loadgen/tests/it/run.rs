@@ -251,6 +251,19 @@ fn a_first_reply_is_waited_for_as_long_as_any_other() {
     }
 }
 
+/// A connection that carries one request has one under way, however deep the pipeline.
+#[test]
+fn a_pipeline_is_no_deeper_than_its_connections_live() {
+    for (reconnect, words) in
+        [("1", "64 B messages, a new"), ("4", "messages, 4 under way on each, replaced")]
+    {
+        let server = correct().to_string();
+        let load = ["run", &server, "-n", "16", "-w", "0", "-c", "2", "-P", "16", "--reconnect", reconnect];
+        let ran = ran(&load);
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
+}
+
 #[test]
 fn an_address_in_brackets_and_a_name_are_found() {
     let listener = TcpListener::bind("[::1]:0").unwrap();
