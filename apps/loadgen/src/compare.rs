@@ -4,6 +4,7 @@
 //! A server that cannot be started, dies or answers wrongly costs its own row only. Results are saved after each
 //! trial: whatever happens later, what was measured is kept.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
@@ -15,11 +16,11 @@ use crate::progress::Progress;
 use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::run;
-use crate::subject::machine::{self, Counters};
-use crate::subject::placement::{self, Placement};
+use crate::subject::machine::Watched;
+use crate::subject::placement;
 use crate::subject::sample::{self, Sample};
 use crate::subject::server::Server;
-use crate::trial::Label;
+use crate::trial::{Label, Seen};
 
 /// What a trial takes beside its load: start, settle, stop. For the time left only.
 const OVERHEAD: Duration = Duration::from_millis(150);
@@ -96,13 +97,31 @@ fn shuffle<T>(items: &mut [T], state: &mut u64) {
 }
 
 /// The edges of the measured time, as the server and the machine saw them.
-#[derive(Default)]
 struct Edges {
+    machine: Watched,
     memory_before: Option<u64>,
     memory: Option<u64>,
-    start: Option<(Sample, Counters)>,
-    end: Option<(Sample, Counters)>,
+    start: Option<Sample>,
+    end: Option<Sample>,
+    threads: BTreeMap<i32, Duration>,
+    busiest: Duration,
     death: Option<String>,
+}
+
+impl Edges {
+    /// Before the first connect.
+    fn before(server: &Server) -> Self {
+        Self {
+            machine: Watched::begin(),
+            memory_before: sample::memory(server.pid()),
+            memory: None,
+            start: None,
+            end: None,
+            threads: BTreeMap::new(),
+            busiest: Duration::ZERO,
+            death: None,
+        }
+    }
 }
 
 /// One trial. `None`: interrupted before there was anything to tell.
@@ -122,7 +141,7 @@ fn measure(
     };
     let serves = turn.contender.workers.map_or(Serves::All, Serves::AtATime);
     let target = Target { name: server.address.to_string(), address: server.address, serves };
-    let mut edges = Edges { memory_before: sample::memory(server.pid()), ..Edges::default() };
+    let mut edges = Edges::before(&server);
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
         watch(&mut server, &mut edges, load, moment, &tick)
     });
@@ -136,7 +155,7 @@ fn measure(
         Err(failure) => return Some(label.failed(edges.death.as_ref().unwrap_or(&failure.message))),
     };
     let client = Client::of(&outcome, load);
-    let mut cost = cost(&edges, &client, load, &report.placement, report.platform.cpus_allowed.len());
+    let mut cost = cost(&edges, &client, load, report);
     if let Some(cost) = &mut cost {
         let life = client.replies_of_whole_life().max(1) as f64;
         cost.context_switches_per_request = Some(left.context_switches as f64 / life);
@@ -148,25 +167,27 @@ fn measure(
         (None, Err(why)) => vec![format!("did not leave cleanly: {why}")],
         (None, Ok(())) => Vec::new(),
     };
-    let between = match (edges.start, edges.end) {
-        (Some((_, before)), Some((_, after))) => machine::between(before, after),
-        _ => machine::Between::default(),
-    };
-    Some(label.judged(load, client, cost, between, report.platform.cpus_online, &troubles))
+    Some(label.judged(load, report, Seen { client, server: cost, machine: edges.machine, troubles }))
 }
 
 /// Looks at the server at the edges; `false`: it is gone, so there is nothing left to measure.
 fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, tick: &impl Fn()) -> bool {
+    // at the start last, at the end first: looking at the server is none of the measured time's work
+    if moment != Moment::Start {
+        edges.machine.look(moment);
+    }
     match moment {
+        Moment::Connected => {}
         Moment::Start => {
             let settled = sample::settled(server.pid());
             edges.memory = (!load.churns()).then(|| sample::memory(server.pid())).flatten();
-            // once more: reading a process's memory map makes no work for it, but takes time
-            edges.start = Some((settled, machine::counters()));
+            edges.threads = sample::threads(server.pid());
+            edges.start = Some(settled);
+            edges.machine.look(moment);
         }
         Moment::End => {
-            let counters = machine::counters();
-            edges.end = Some((sample::settled(server.pid()), counters));
+            edges.end = Some(sample::settled(server.pid()));
+            edges.busiest = sample::busiest(&edges.threads, &sample::threads(server.pid()));
         }
         Moment::Tick => tick(),
     }
@@ -174,13 +195,13 @@ fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, ti
     edges.death.is_none()
 }
 
-fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allowed: usize) -> Option<Cost> {
-    let ((start, _), (end, _)) = (edges.start?, edges.end?);
+fn cost(edges: &Edges, client: &Client, load: &Load, report: &Report) -> Option<Cost> {
+    let (start, end) = (edges.start?, edges.end?);
     if client.requests.ok == 0 || edges.death.is_some() {
         return None;
     }
     let cpu_seconds = end.cpu.saturating_sub(start.cpu).as_secs_f64();
-    let cpus = if placement.server.is_empty() { allowed } else { placement.server.len() };
+    let cpus = report.placement.server_cpus(&report.platform.cpus_allowed);
     let growth = match (edges.memory_before, edges.memory) {
         (Some(before), Some(connected)) if !load.churns() => Some(connected.saturating_sub(before) as f64),
         _ => None,
@@ -188,7 +209,8 @@ fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allo
     Some(Cost {
         cpu_seconds,
         cpu_us_per_request: cpu_seconds * 1e6 / client.requests.ok as f64,
-        busy: cpu_seconds / client.seconds.max(1e-9) / cpus.max(1) as f64,
+        busy: cpu_seconds / client.seconds.max(1e-9) / cpus as f64,
+        busiest_thread: edges.busiest.as_secs_f64() / client.seconds.max(1e-9),
         context_switches_per_request: None,
         page_faults_per_request: None,
         memory_per_connection: growth.and_then(|bytes| per_connection(bytes, client.connections.served)),

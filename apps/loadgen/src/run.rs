@@ -11,8 +11,9 @@ use crate::plan::{Load, RunPlan, Serves, Stop, Target};
 use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
-use crate::subject::{machine, placement};
-use crate::trial::Label;
+use crate::subject::machine::Watched;
+use crate::subject::placement;
+use crate::trial::{Label, Seen};
 
 /// Measures and returns the report.
 ///
@@ -84,19 +85,17 @@ fn measure(
     number: u32,
     tick: impl Fn(),
 ) -> Result<Trial, Failure> {
-    let mut before = machine::counters();
-    let mut after = None;
+    let mut machine = Watched::begin();
     let outcome = drive::run(target, &plan.load, &report.placement.client, &mut |moment| {
-        match moment {
-            Moment::Start => before = machine::counters(),
-            Moment::End => after = Some(machine::counters()),
-            Moment::Tick => tick(),
+        machine.look(moment);
+        if moment == Moment::Tick {
+            tick();
         }
         true
     })?;
-    let between = after.map_or_else(Default::default, |after| machine::between(before, after));
     let client = Client::of(&outcome, &plan.load);
-    Ok(label(plan, number).judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
+    let seen = Seen { client, server: None, machine, troubles: Vec::new() };
+    Ok(label(plan, number).judged(&plan.load, report, seen))
 }
 
 /// The first address that accepts a connection; the only one, or else the first one, unseen: the trial itself will

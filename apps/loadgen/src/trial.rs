@@ -4,11 +4,24 @@ use common::units;
 
 use crate::drive::Ending;
 use crate::measure::Class;
-use crate::measure::verdict::{self, Busy, Level, Plausible, Verdict};
+use crate::measure::verdict::{self, Busy, Level, Plausible, Side, Verdict};
 use crate::plan::Load;
-use crate::report::Trial;
 use crate::report::data::{Client, Cost, ErrorCount};
-use crate::subject::machine::Between;
+use crate::report::{Report, Trial};
+use crate::subject::machine::{Between, Watched};
+
+/// What was seen in a trial.
+#[derive(Debug)]
+pub struct Seen {
+    /// The client's figures.
+    pub client: Client,
+    /// The server's; none if it is not ours.
+    pub server: Option<Cost>,
+    /// The machine's counters.
+    pub machine: Watched,
+    /// What went wrong with the server itself.
+    pub troubles: Vec<String>,
+}
 
 /// Which trial it is.
 #[derive(Debug, Clone)]
@@ -32,15 +45,9 @@ impl Label {
 
     /// A trial, judged.
     #[must_use]
-    pub fn judged(
-        self,
-        load: &Load,
-        client: Client,
-        server: Option<Cost>,
-        machine: Between,
-        cpus: usize,
-        troubles: &[String],
-    ) -> Trial {
+    pub fn judged(self, load: &Load, report: &Report, seen: Seen) -> Trial {
+        let Seen { client, server, machine, troubles } = seen;
+        let machine = machine.between(load.churns() || client.connections.opened > 0);
         let mut verdict = Verdict::ok();
         for trouble in troubles {
             verdict.add(Level::Failed, trouble);
@@ -49,16 +56,13 @@ impl Label {
         judge_connections(&mut verdict, &client, load);
         // a trial that was broken off before the measuring has nothing that could be doubted
         if client.requests.ok > 0 || client.ending == Ending::Completed {
+            let cpus = report.platform.cpus_online;
             verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
         }
-        let busy = |client| Busy { client, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
-        // nobody's CPU time is known of a run that was broken off
-        let limited_by = client
-            .busy
-            .filter(|_| client.requests.ok > 0 && client.ending == Ending::Completed)
-            .map(|client| verdict::limited_by(busy(client)));
+        let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
+        let limited_by = busy(&client, server.as_ref(), machine, report).filter(|_| whole);
         let mut trial = self.trial(verdict);
-        trial.limited_by = limited_by;
+        trial.limited_by = limited_by.map(verdict::limited_by);
         trial.client = Some(client);
         trial.server = server;
         trial.machine = Some(machine);
@@ -169,4 +173,24 @@ fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between
         others: server.and_then(ours).map(|ours| machine.busy - ours / whole.max(1e-9)),
         listen_overflows: machine.listen_overflows,
     }
+}
+
+/// How busy both sides were; `None`: nobody's CPU time is known of a run that was broken off.
+fn busy(client: &Client, server: Option<&Cost>, machine: Between, report: &Report) -> Option<Busy> {
+    let (placement, allowed) = (&report.placement, report.platform.cpus_allowed.as_slice());
+    let seconds = client.seconds.max(1e-9);
+    let cpu_seconds = client.cpu_seconds?;
+    let together = |cost: &Cost| {
+        let cpus = placement.shared_cpus(allowed)?;
+        Some((cpu_seconds + cost.cpu_seconds) / seconds / cpus as f64)
+    };
+    Some(Busy {
+        client: Side {
+            thread: client.busy?,
+            all: cpu_seconds / seconds / placement.client_cpus(allowed) as f64,
+        },
+        server: server.map(|cost| Side { thread: cost.busiest_thread, all: cost.busy }),
+        together: server.and_then(together),
+        machine: machine.busy,
+    })
 }

@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// What the caller is told during a trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Moment {
+    /// All connections are open, or have failed to.
+    Connected,
     /// Nothing is in flight; the measuring begins when the caller returns.
     Start,
     /// Nothing is in flight; the measuring is over.
@@ -115,6 +117,7 @@ impl Conductor<'_> {
     fn lead(&mut self, target: &Target) -> Result<Led, Failure> {
         match self.wait(Phase::Ramp, Some(self.patience())) {
             Ok(_) if !self.shared.anybody_established() => return Err(self.cannot_connect(target)),
+            Ok(_) if !(self.watch)(Moment::Connected) => return Ok(Led::nowhere(Ending::ServerGone)),
             Ok(_) => {}
             Err(ending) => return Ok(Led::nowhere(ending)),
         }

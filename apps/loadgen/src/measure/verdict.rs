@@ -1,5 +1,6 @@
 //! Whether a measurement may be believed, and what limited it: pure functions of what was seen.
 
+use common::units;
 use serde::Serialize;
 
 /// A client thread or server that was busy for this share of its time was the limit.
@@ -100,7 +101,7 @@ pub enum Limit {
     Client,
     /// The server's CPU.
     Server,
-    /// Both were busy all the time.
+    /// Both were busy all the time, or together filled the CPUs that they share.
     Both,
     /// All CPUs were busy, neither side alone.
     Machine,
@@ -122,25 +123,42 @@ impl Limit {
     }
 }
 
-/// Shares of time, from 0 to 1.
+/// How busy one side was: shares of time, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Side {
+    /// The busiest thread, of one CPU.
+    pub thread: f64,
+    /// All its threads together, of the CPUs that they may use.
+    pub all: f64,
+}
+
+/// How busy everybody was.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Busy {
-    /// The busiest client thread, of one CPU.
-    pub client: f64,
-    /// The server, of the CPUs that it may use; `None`: it is not ours to look at.
-    pub server: Option<f64>,
+    /// The client.
+    pub client: Side,
+    /// The server; `None`: it is not ours to look at.
+    pub server: Option<Side>,
+    /// Both sides together, of the CPUs that either may use; `None`: they share none.
+    pub together: Option<f64>,
     /// All CPUs.
     pub machine: f64,
+}
+
+impl Side {
+    fn saturated(self) -> bool {
+        self.thread.max(self.all) >= SATURATED
+    }
 }
 
 /// Says what limited a run.
 #[must_use]
 pub fn limited_by(busy: Busy) -> Limit {
-    let server = busy.server.is_some_and(|share| share >= SATURATED);
-    match (busy.client >= SATURATED, server) {
+    match (busy.client.saturated(), busy.server.is_some_and(Side::saturated)) {
         (true, true) => Limit::Both,
         (true, false) => Limit::Client,
         (false, true) => Limit::Server,
+        (false, false) if busy.together.is_some_and(|share| share >= SATURATED) => Limit::Both,
         (false, false) if busy.machine >= MACHINE_SATURATED => Limit::Machine,
         (false, false) => Limit::Waiting,
     }
@@ -163,7 +181,7 @@ pub struct Plausible {
     pub drain: f64,
     /// The share of the machine that neither the server nor the client used; `None`: not known.
     pub others: Option<f64>,
-    /// Connections dropped by a full listen queue.
+    /// Connects dropped by full listen queues while ours were made.
     pub listen_overflows: u64,
 }
 
@@ -200,7 +218,10 @@ pub fn doubt(verdict: &mut Verdict, figures: Plausible) {
     if figures.listen_overflows > 0 {
         verdict.add(
             Level::Suspect,
-            format!("a full listen queue dropped {} connects; each costs a second", figures.listen_overflows),
+            format!(
+                "full listen queues on this machine dropped {} while ours were made; each costs a second",
+                units::plural(figures.listen_overflows, "connect")
+            ),
         );
     }
 }
@@ -249,12 +270,28 @@ mod tests {
 
     #[test]
     fn the_limit_follows_from_the_busy_shares() {
-        let limit = |client, server, machine| limited_by(Busy { client, server, machine });
+        let side = |thread| Side { thread, all: thread };
+        let busy = |client, server: Option<f64>, machine| Busy {
+            client: side(client),
+            server: server.map(side),
+            together: None,
+            machine,
+        };
+        let limit = |client, server, machine| limited_by(busy(client, server, machine));
         assert_eq!(limit(0.99, Some(0.5), 0.75), Limit::Client);
         assert_eq!(limit(0.5, Some(0.99), 0.75), Limit::Server);
         assert_eq!(limit(0.99, Some(0.99), 0.99), Limit::Both);
         assert_eq!(limit(0.5, Some(0.5), 0.99), Limit::Machine);
         assert_eq!(limit(0.5, Some(0.5), 0.5), Limit::Waiting);
         assert_eq!(limit(0.95, None, 0.9), Limit::Client);
+        // both on one CPU: neither of them has it for itself
+        let same = Busy { together: Some(0.98), ..busy(0.45, Some(0.53), 0.5) };
+        assert_eq!(limited_by(same), Limit::Both);
+        assert_eq!(limited_by(Busy { client: side(0.95), ..same }), Limit::Client);
+        // four client threads on one CPU; one server thread that has all the work of a server with two CPUs
+        let threads = Side { thread: 0.25, all: 0.98 };
+        assert_eq!(limited_by(Busy { client: threads, ..busy(0.0, Some(0.5), 0.5) }), Limit::Client);
+        let one = Side { thread: 0.97, all: 0.49 };
+        assert_eq!(limited_by(Busy { server: Some(one), ..busy(0.5, None, 0.5) }), Limit::Server);
     }
 }

@@ -177,6 +177,8 @@ pub struct Cost {
     pub cpu_us_per_request: f64,
     /// The same as a share of the CPUs that it may use.
     pub busy: f64,
+    /// The busiest of the threads that lived to the end, as a share of one CPU.
+    pub busiest_thread: f64,
     /// Over the server's whole life, for each request of its whole life.
     pub context_switches_per_request: Option<f64>,
     /// Likewise.

@@ -8,13 +8,28 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::tool::{correct, echo, every, serve, short};
 
-/// Answers one request on each of so many connections, then accepts no more: its listen queue is full of its own
-/// connects, and stays so.
-fn closes_its_door_after(served: usize) -> SocketAddr {
+/// A listener that keeps hardly any connection that it has not accepted yet.
+fn short_queue() -> TcpListener {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     listener.listen(1).unwrap();
-    let listener = TcpListener::from(listener);
+    listener.into()
+}
+
+/// Begins so many connects, and waits for none.
+fn fill(address: SocketAddr, connects: usize) -> Vec<Socket> {
+    let connect = |_| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+        let _ = socket.connect(&SockAddr::from(address));
+        socket
+    };
+    (0..connects).map(connect).collect()
+}
+
+/// Answers one request on each of so many connections, then accepts no more: its listen queue is full of its own
+/// connects, and stays so.
+fn closes_its_door_after(served: usize) -> SocketAddr {
+    let listener = short_queue();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut own = Vec::new();
@@ -27,11 +42,7 @@ fn closes_its_door_after(served: usize) -> SocketAddr {
             }
             if number == served {
                 // its client waits for the reply, so that nobody else connects meanwhile
-                for _ in 0..8 {
-                    let connect = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
-                    let _ = connect.connect(&SockAddr::from(address));
-                    own.push(connect);
-                }
+                own.extend(fill(address, 8));
             }
             stream.write_all(&message).unwrap();
         }
@@ -103,4 +114,52 @@ fn a_server_that_only_answers_wrongly_is_told_what_it_does() {
         assert!(ran.stderr.contains(" corrupt, ") && ran.stderr.contains("byte 20 "), "{}", ran.stderr);
         assert!(!report.to_string().contains("is it an echo server"), "{report}");
     }
+}
+
+/// A listener whose queue holds one connection, and connects to it that were begun and mostly dropped.
+fn overflowing(connects: usize) -> (TcpListener, Vec<Socket>) {
+    let listener = short_queue();
+    let begun = fill(listener.local_addr().unwrap(), connects);
+    (listener, begun)
+}
+
+/// Connects that were dropped in the ramp cost it a second; the server begins to accept when that has happened.
+#[test]
+fn a_listen_queue_that_overflows_in_the_ramp_is_told() {
+    let (listener, full) = overflowing(4);
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let _full = full;
+        std::thread::park_timeout(Duration::from_millis(300));
+        while let Ok((stream, _)) = listener.accept() {
+            std::thread::spawn(move || echo(stream, |_| true));
+        }
+    });
+    let ran = short(address, &["-c", "2"]);
+    let verdict = ran.json()["trials"][0]["verdict"].clone();
+    assert_eq!((ran.code, &verdict["level"]), (Some(0), &"suspect".into()), "{verdict}");
+    assert!(
+        verdict["reasons"].to_string().contains("full listen queues on this machine dropped"),
+        "{verdict}"
+    );
+}
+
+/// What others' listen queues drop is nothing to a load whose connections are all there.
+#[test]
+fn a_listen_queue_of_others_is_no_doubt() {
+    let once = std::sync::Once::new();
+    let often = every(200);
+    let others = std::sync::Mutex::new(None);
+    let server = serve(move |stream, _| {
+        echo(stream, |_| {
+            if often() {
+                once.call_once(|| *others.lock().unwrap() = Some(overflowing(100)));
+            }
+            true
+        });
+    });
+    let ran = short(server, &["-c", "2", "-w", "0"]);
+    let dropped = ran.json()["trials"][0]["machine"]["listen_overflows"].as_u64().unwrap();
+    // other tests may have overflown some queue in our ramp
+    assert!(dropped < 90, "{dropped}");
 }

@@ -243,6 +243,7 @@ pub(crate) fn cost(cpu: f64, memory: Option<f64>) -> Cost {
         cpu_seconds: 1.8,
         cpu_us_per_request: cpu,
         busy: 0.9,
+        busiest_thread: 0.4,
         context_switches_per_request: Some(1.05),
         page_faults_per_request: Some(0.01),
         memory_per_connection: memory,
