@@ -213,7 +213,7 @@ fn only_connections_above_the_workers_may_wait_for_ever() {
     let script = format!("ready {}; hold", pool(workers));
     let connections = (workers + 2).to_string();
     let more =
-        ["--modes", "thread,pool", "--workloads", "persistent", "-T", "150ms", "-J", "-c", &connections];
+        ["--modes", "thread,pool", "--workloads", "persistent", "-T", "400ms", "-J", "-c", &connections];
     let ran = Fake::new(&script).ran(&more);
     let report = ran.json();
     let few = row(&report, &format!("pool ({workers} workers)"));

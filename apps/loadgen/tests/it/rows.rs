@@ -1,10 +1,13 @@
 //! What the rows of a table are made of, and what is claimed of them.
 
 use loadgen::drive::Ending;
-use loadgen::measure::verdict::Level;
+use loadgen::measure::verdict::{Level, Limit};
 use loadgen::report::data::{NamedLoad, Report, Subject};
 use loadgen::report::text::{View, render};
 use loadgen::report::{Trial, markdown};
+use loadgen::subject::machine::Watched;
+use loadgen::subject::placement::Placement;
+use loadgen::trial::{Label, Seen};
 
 use crate::formats::{blank, client, cost, load, trial};
 
@@ -107,4 +110,28 @@ fn the_one_line_names_the_worst() {
     let report = report(&["thread", "process"], vec![invalid, failed]);
     let complaint = loadgen::run::complaint(&report).unwrap();
     assert_eq!(complaint, "process (persistent): 3 connections corrupt; 2 of 2 rows failed: see the report");
+}
+
+/// Both on one CPU: neither is busy all the time, and yet there is no more to be had.
+#[test]
+fn two_sides_on_one_cpu_limit_each_other() {
+    let judged = |server: Vec<usize>, client_cpus: Vec<usize>, busy: Option<f64>| {
+        let mut report = blank("compare");
+        report.placement = Placement { server, client: client_cpus };
+        let (mut client, mut server) = (client(1e5, 50), cost(5.0, None));
+        (client.busy, client.cpu_seconds) = (busy, busy.map(|share| share * client.seconds));
+        (server.cpu_seconds, server.busy, server.busiest_thread) = (1.0, 0.5, 0.5);
+        if busy.is_none() {
+            client.ending = Ending::Interrupted;
+        }
+        let seen = Seen { client, server: Some(server), machine: Watched::begin(), troubles: vec![] };
+        let label = Label { trial: 1, workload: "persistent".into(), subject: "thread".into() };
+        label.judged(&load(None), &report, seen)
+    };
+    assert_eq!(judged(vec![0], vec![0], Some(0.45)).limited_by, Some(Limit::Both));
+    assert_eq!(judged(vec![0], vec![1], Some(0.45)).limited_by, Some(Limit::Waiting));
+    // nobody knows what a client has spent that was broken off
+    let broken_off = judged(vec![0], vec![1], None);
+    assert_eq!(broken_off.limited_by, None);
+    assert!(!broken_off.verdict.words().contains("others used"), "{:?}", broken_off.verdict);
 }

@@ -158,7 +158,7 @@ fn a_server_that_resets_while_much_is_sent_is_not_stormed() {
         // until the client's socket is full, so that it waits for room
         let mut queue = vec![0; 8 << 20];
         let (mut before, mut same) = (0, 0);
-        while same < 200 {
+        while same < 50 {
             let now = stream.peek(&mut queue).unwrap();
             same = if now == before { same + 1 } else { 0 };
             before = now;
@@ -172,7 +172,7 @@ fn a_server_that_resets_while_much_is_sent_is_not_stormed() {
     let errors = ran.client()["errors"].clone();
     let failed: u64 = errors.as_array().unwrap().iter().map(|e| e["connections"].as_u64().unwrap()).sum();
     // pauses of 1, 2, 4, ... 256 ms
-    assert!((2..=12).contains(&failed), "{errors}");
+    assert!((1..=12).contains(&failed), "{errors}");
 }
 
 #[test]

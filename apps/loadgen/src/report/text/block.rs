@@ -23,9 +23,10 @@ pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
         if report.trials.len() > 1 {
             out.push_str(&format!("trial {}\n", trial.trial));
         }
-        if let Some(client) = &trial.client {
-            out.push_str(&figures(trial, client));
-        }
+        out.push_str(&match &trial.client {
+            Some(client) => figures(trial, client),
+            None => line("verdict", &format!("{}: {}", trial.verdict.level.word(), trial.verdict.words())),
+        });
     }
     for row in rows.iter().filter(|row| row.trials > 1) {
         let range = cells::plus_minus(row.requests_per_second);
