@@ -4,22 +4,23 @@
 //! A server that cannot be started, dies or answers wrongly costs its own row only. Results are saved after each
 //! trial: whatever happens later, what was measured is kept.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::signals;
 
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{ComparePlan, Contender, Load, Target, Workload};
+use crate::plan::{ComparePlan, Contender, Load, Serves, Target, Workload};
 use crate::progress::Progress;
 use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::run;
-use crate::subject::machine::{self, Counters};
-use crate::subject::placement::{self, Placement};
+use crate::subject::machine::Watched;
+use crate::subject::placement;
 use crate::subject::sample::{self, Sample};
 use crate::subject::server::Server;
-use crate::trial::Label;
+use crate::trial::{Label, Seen};
 
 /// What a trial takes beside its load: start, settle, stop. For the time left only.
 const OVERHEAD: Duration = Duration::from_millis(150);
@@ -96,13 +97,31 @@ fn shuffle<T>(items: &mut [T], state: &mut u64) {
 }
 
 /// The edges of the measured time, as the server and the machine saw them.
-#[derive(Default)]
 struct Edges {
+    machine: Watched,
     memory_before: Option<u64>,
     memory: Option<u64>,
-    start: Option<(Sample, Counters)>,
-    end: Option<(Sample, Counters)>,
+    start: Option<Sample>,
+    end: Option<Sample>,
+    threads: BTreeMap<i32, Duration>,
+    busiest: Duration,
     death: Option<String>,
+}
+
+impl Edges {
+    /// Before the first connect.
+    fn before(server: &Server) -> Self {
+        Self {
+            machine: Watched::begin(),
+            memory_before: sample::memory(server.pid()),
+            memory: None,
+            start: None,
+            end: None,
+            threads: BTreeMap::new(),
+            busiest: Duration::ZERO,
+            death: None,
+        }
+    }
 }
 
 /// One trial. `None`: interrupted before there was anything to tell.
@@ -120,8 +139,9 @@ fn measure(
         Err(_) if signals::stop_requested().is_some() => return None,
         Err(why) => return Some(label.failed(&format!("could not be started: {why}"))),
     };
-    let target = Target { name: server.address.to_string(), address: server.address };
-    let mut edges = Edges { memory_before: sample::memory(server.pid()), ..Edges::default() };
+    let serves = turn.contender.workers.map_or(Serves::All, Serves::AtATime);
+    let target = Target { name: server.address.to_string(), address: server.address, serves };
+    let mut edges = Edges::before(&server);
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
         watch(&mut server, &mut edges, load, moment, &tick)
     });
@@ -135,7 +155,7 @@ fn measure(
         Err(failure) => return Some(label.failed(edges.death.as_ref().unwrap_or(&failure.message))),
     };
     let client = Client::of(&outcome, load);
-    let mut cost = cost(&edges, &client, load, &report.placement, report.platform.cpus_allowed.len());
+    let mut cost = cost(&edges, &client, load, report);
     if let Some(cost) = &mut cost {
         let life = client.replies_of_whole_life().max(1) as f64;
         cost.context_switches_per_request = Some(left.context_switches as f64 / life);
@@ -147,25 +167,27 @@ fn measure(
         (None, Err(why)) => vec![format!("did not leave cleanly: {why}")],
         (None, Ok(())) => Vec::new(),
     };
-    let between = match (edges.start, edges.end) {
-        (Some((_, before)), Some((_, after))) => machine::between(before, after),
-        _ => machine::Between::default(),
-    };
-    Some(label.judged(load, client, cost, between, report.platform.cpus_online, &troubles))
+    Some(label.judged(load, report, Seen { client, server: cost, machine: edges.machine, troubles }))
 }
 
 /// Looks at the server at the edges; `false`: it is gone, so there is nothing left to measure.
 fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, tick: &impl Fn()) -> bool {
+    // at the start last, at the end first: looking at the server is none of the measured time's work
+    if moment != Moment::Start {
+        edges.machine.look(moment);
+    }
     match moment {
+        Moment::Connected => {}
         Moment::Start => {
             let settled = sample::settled(server.pid());
             edges.memory = (!load.churns()).then(|| sample::memory(server.pid())).flatten();
-            // once more: reading a process's memory map makes no work for it, but takes time
-            edges.start = Some((settled, machine::counters()));
+            edges.threads = sample::threads(server.pid());
+            edges.start = Some(settled);
+            edges.machine.look(moment);
         }
         Moment::End => {
-            let counters = machine::counters();
-            edges.end = Some((sample::settled(server.pid()), counters));
+            edges.end = Some(sample::settled(server.pid()));
+            edges.busiest = sample::busiest(&edges.threads, &sample::threads(server.pid()));
         }
         Moment::Tick => tick(),
     }
@@ -173,13 +195,13 @@ fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, ti
     edges.death.is_none()
 }
 
-fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allowed: usize) -> Option<Cost> {
-    let ((start, _), (end, _)) = (edges.start?, edges.end?);
+fn cost(edges: &Edges, client: &Client, load: &Load, report: &Report) -> Option<Cost> {
+    let (start, end) = (edges.start?, edges.end?);
     if client.requests.ok == 0 || edges.death.is_some() {
         return None;
     }
     let cpu_seconds = end.cpu.saturating_sub(start.cpu).as_secs_f64();
-    let cpus = if placement.server.is_empty() { allowed } else { placement.server.len() };
+    let cpus = report.placement.server_cpus(&report.platform.cpus_allowed);
     let growth = match (edges.memory_before, edges.memory) {
         (Some(before), Some(connected)) if !load.churns() => Some(connected.saturating_sub(before) as f64),
         _ => None,
@@ -187,19 +209,31 @@ fn cost(edges: &Edges, client: &Client, load: &Load, placement: &Placement, allo
     Some(Cost {
         cpu_seconds,
         cpu_us_per_request: cpu_seconds * 1e6 / client.requests.ok as f64,
-        busy: cpu_seconds / client.seconds.max(1e-9) / cpus.max(1) as f64,
+        busy: cpu_seconds / client.seconds.max(1e-9) / cpus as f64,
+        busiest_thread: edges.busiest.as_secs_f64() / client.seconds.max(1e-9),
         context_switches_per_request: None,
         page_faults_per_request: None,
-        memory_per_connection: growth.map(|bytes| bytes / client.connections.established.max(1) as f64),
+        memory_per_connection: growth.and_then(|bytes| per_connection(bytes, client.connections.served)),
         processes: start.processes,
         threads: start.threads,
         left_cleanly: None,
     })
 }
 
+/// Connections that wait in the listen queue cost the server nothing: only those that were served have a share.
+fn per_connection(bytes: f64, served: usize) -> Option<f64> {
+    (served > 0).then(|| bytes / served as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_divided_by_the_connections_that_were_served() {
+        assert_eq!(per_connection(8192.0, 2), Some(4096.0));
+        assert_eq!(per_connection(8192.0, 0), None);
+    }
 
     #[test]
     fn shuffling_keeps_all_and_depends_on_the_seed() {

@@ -49,14 +49,29 @@ pub struct Target {
     pub name: String,
     /// What the name means.
     pub address: SocketAddr,
+    /// How many connections it serves at a time.
+    pub serves: Serves,
+}
+
+/// How many connections a server serves at a time: the others wait, and that is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// As many as come.
+    All,
+    /// As many as this.
+    AtATime(usize),
+    /// Nobody has told.
+    Unknown,
 }
 
 /// Who runs on which CPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Pin {
-    /// Server on the first half of the CPUs, client on the other; no pinning on a machine with one.
+    /// Server on the first half of the CPUs, client on the other; no pinning on a machine with one. With `run`, where
+    /// the server is wherever it was put: only the client, likewise on the other half.
     Auto,
-    /// Server and client share the first CPU: least noise, no cross-CPU wake-ups.
+    /// Server and client share the first CPU: least noise, no cross-CPU wake-ups. With `run`: only the client is put
+    /// there, and whether the server is there as well is up to you (taskset -c 0).
     Same,
     /// The kernel decides.
     None,
@@ -153,6 +168,13 @@ impl Load {
             Stop::Requests(total) => Some(total),
             Stop::After(_) => None,
         }
+    }
+
+    /// Requests that are really under way on a connection: never more than it carries in its whole life.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.reconnect
+            .map_or(self.depth, |limit| self.depth.min(usize::try_from(limit).unwrap_or(usize::MAX)))
     }
 
     /// Whether connections are replaced all the time.

@@ -4,15 +4,16 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
-use common::units;
+use common::{signals, units};
 
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{Load, RunPlan, Stop, Target};
+use crate::plan::{Load, RunPlan, Serves, Stop, Target};
 use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
-use crate::subject::{machine, placement};
-use crate::trial::Label;
+use crate::subject::machine::Watched;
+use crate::subject::placement;
+use crate::trial::{Label, Seen};
 
 /// Measures and returns the report.
 ///
@@ -26,7 +27,8 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     if report.placement.client.len() < plan.load.threads {
         report.placement.client.clear();
     }
-    let target = Target { name: plan.name.clone(), address: choose(&plan.addresses, plan.load.timeout) };
+    let address = choose(&plan.addresses, plan.load.timeout);
+    let target = Target { name: plan.name.clone(), address, serves: Serves::Unknown };
     report.workloads = vec![NamedLoad { name: name(&plan.load).to_owned(), load: plan.load.clone() }];
     report.subjects = vec![Subject { name: plan.name.clone(), command_line: None, workers: None }];
     let whole = span(&plan.load) * plan.manner.trials;
@@ -40,8 +42,20 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
         };
         progress.begin(&format!("measuring {}{of}", plan.name));
         let trial = measure(plan, &target, &report, number, || progress.reach(begin.elapsed(), whole));
-        let trial = trial.inspect_err(|_| progress.finish())?;
-        report.interrupted = trial.client.as_ref().is_some_and(|client| client.ending == Ending::Interrupted);
+        let trial = match trial {
+            // nothing was measured at all: a report would only say so at length
+            Err(failure) if report.trials.is_empty() => {
+                progress.finish();
+                return Err(failure);
+            }
+            Err(failure) => label(plan, number).failed(&failure.message),
+            Ok(trial) => trial,
+        };
+        // also between two trials, or in one that was over too soon to notice
+        report.interrupted = signals::stop_requested().is_some();
+        if !report.trials.is_empty() && has_nothing(&trial) {
+            break;
+        }
         report.add(trial);
         save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
         if report.interrupted {
@@ -52,6 +66,18 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// Interrupted before it had anything to tell.
+fn has_nothing(trial: &Trial) -> bool {
+    trial
+        .client
+        .as_ref()
+        .is_some_and(|client| client.ending == Ending::Interrupted && client.requests.ok == 0)
+}
+
+fn label(plan: &RunPlan, number: u32) -> Label {
+    Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() }
+}
+
 fn measure(
     plan: &RunPlan,
     target: &Target,
@@ -59,20 +85,17 @@ fn measure(
     number: u32,
     tick: impl Fn(),
 ) -> Result<Trial, Failure> {
-    let mut before = machine::counters();
-    let mut after = None;
+    let mut machine = Watched::begin();
     let outcome = drive::run(target, &plan.load, &report.placement.client, &mut |moment| {
-        match moment {
-            Moment::Start => before = machine::counters(),
-            Moment::End => after = Some(machine::counters()),
-            Moment::Tick => tick(),
+        machine.look(moment);
+        if moment == Moment::Tick {
+            tick();
         }
         true
     })?;
-    let label = Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() };
-    let between = after.map_or_else(Default::default, |after| machine::between(before, after));
     let client = Client::of(&outcome, &plan.load);
-    Ok(label.judged(&plan.load, client, None, between, report.platform.cpus_online, &[]))
+    let seen = Seen { client, server: None, machine, troubles: Vec::new() };
+    Ok(label(plan, number).judged(&plan.load, report, seen))
 }
 
 /// The first address that accepts a connection; the only one, or else the first one, unseen: the trial itself will
@@ -103,8 +126,9 @@ fn name(load: &Load) -> &'static str {
 #[must_use]
 pub fn complaint(report: &Report) -> Option<String> {
     let bad: Vec<_> = report.summary.iter().filter(|row| row.verdict.level.is_failure()).collect();
-    let first = bad.first()?;
-    let reason = first.verdict.reasons.first().map_or("", String::as_str);
+    // of equally bad ones the first
+    let first = bad.iter().rev().max_by_key(|row| row.verdict.level)?;
+    let reason = first.verdict.reasons.first().map_or("", |reason| reason.text.as_str());
     let more = if bad.len() > 1 {
         format!("; {} of {} rows failed", bad.len(), units::show_count(report.summary.len() as u64))
     } else {

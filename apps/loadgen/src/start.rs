@@ -56,7 +56,8 @@ fn blank(command: &'static str, manner: &Manner) -> Report {
     Report {
         schema: data::SCHEMA,
         command,
-        command_line: std::env::args().collect(),
+        // for people, and to repeat it by hand: what is no UTF-8 is shown as well as it can be
+        command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         started: clock::timestamp(),
         interrupted: false,
         load_model: "closed loop",

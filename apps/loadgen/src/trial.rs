@@ -1,12 +1,27 @@
 //! From what was seen in a trial to what is said about it.
 
+use common::units;
+
 use crate::drive::Ending;
 use crate::measure::Class;
-use crate::measure::verdict::{self, Busy, Level, Plausible, Verdict};
+use crate::measure::verdict::{self, Busy, Level, Plausible, Side, Verdict};
 use crate::plan::Load;
-use crate::report::Trial;
 use crate::report::data::{Client, Cost, ErrorCount};
-use crate::subject::machine::Between;
+use crate::report::{Report, Trial};
+use crate::subject::machine::{Between, Watched};
+
+/// What was seen in a trial.
+#[derive(Debug)]
+pub struct Seen {
+    /// The client's figures.
+    pub client: Client,
+    /// The server's; none if it is not ours.
+    pub server: Option<Cost>,
+    /// The machine's counters.
+    pub machine: Watched,
+    /// What went wrong with the server itself.
+    pub troubles: Vec<String>,
+}
 
 /// Which trial it is.
 #[derive(Debug, Clone)]
@@ -30,31 +45,24 @@ impl Label {
 
     /// A trial, judged.
     #[must_use]
-    pub fn judged(
-        self,
-        load: &Load,
-        client: Client,
-        server: Option<Cost>,
-        machine: Between,
-        cpus: usize,
-        troubles: &[String],
-    ) -> Trial {
+    pub fn judged(self, load: &Load, report: &Report, seen: Seen) -> Trial {
+        let Seen { client, server, machine, troubles } = seen;
+        let machine = machine.between(load.churns() || client.connections.opened > 0);
         let mut verdict = Verdict::ok();
         for trouble in troubles {
             verdict.add(Level::Failed, trouble);
         }
-        judge_ending(&mut verdict, client.ending, load);
-        judge_errors(&mut verdict, &client);
-        if client.requests.ok > 0 {
+        judge_ending(&mut verdict, &client, load);
+        judge_connections(&mut verdict, &client, load);
+        // a trial that was broken off before the measuring has nothing that could be doubted
+        if client.requests.ok > 0 || client.ending == Ending::Completed {
+            let cpus = report.platform.cpus_online;
             verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
         }
-        let busy =
-            Busy { client: client.busy, server: server.as_ref().map(|s| s.busy), machine: machine.busy };
-        // nobody's CPU time is known of a run that was broken off
         let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
-        let limited_by = whole.then(|| verdict::limited_by(busy));
+        let limited_by = busy(&client, server.as_ref(), machine, report).filter(|_| whole);
         let mut trial = self.trial(verdict);
-        trial.limited_by = limited_by;
+        trial.limited_by = limited_by.map(verdict::limited_by);
         trial.client = Some(client);
         trial.server = server;
         trial.machine = Some(machine);
@@ -75,11 +83,18 @@ impl Label {
     }
 }
 
-fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
-    let limit = common::units::show_duration(load.timeout);
-    match ending {
-        Ending::Completed => {}
+fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
+    let limit = units::show_duration(load.timeout);
+    match client.ending {
+        Ending::Completed if client.requests.ok > 0 => {}
+        Ending::Completed => verdict.add(Level::Failed, "not one right reply came in the measured time"),
         Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
+        // what went wrong says more than that nothing went right
+        Ending::NotServed if client.errors.iter().any(|error| error.class != Class::TimedOut) => {
+            judge_errors(verdict, client);
+            verdict.add(Level::Failed, format!("no right reply came within {limit}"));
+            return;
+        }
         Ending::NotServed => {
             verdict.add(
                 Level::Failed,
@@ -92,6 +107,7 @@ fn judge_ending(verdict: &mut Verdict, ending: Ending, load: &Load) {
         // the caller knows better than we why, and has said so
         Ending::ServerGone => {}
     }
+    judge_errors(verdict, client);
 }
 
 fn judge_errors(verdict: &mut Verdict, client: &Client) {
@@ -108,32 +124,73 @@ fn judge_errors(verdict: &mut Verdict, client: &Client) {
     }
 }
 
+fn judge_connections(verdict: &mut Verdict, client: &Client, load: &Load) {
+    let unanswered = client.connections.unanswered;
+    if client.ending == Ending::Completed && unanswered > 0 {
+        let (connections, limit) =
+            (units::plural(unanswered as u64, "connection"), units::show_duration(load.timeout));
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "{connections} had no reply within {limit} (-T): too few workers, or a server that hangs"
+            ),
+        );
+    }
+    let stuck = client.connections.stuck_at_end;
+    if stuck > 0 {
+        let connects = units::plural(stuck as u64, "connect");
+        verdict.add(Level::Suspect, format!("{connects} still not accepted at the end"));
+    }
+}
+
 /// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
 #[must_use]
 pub fn show_error(error: &ErrorCount) -> String {
-    let mut text =
-        format!("{} {}", common::units::plural(error.connections, "connection"), error.class.words());
+    let mut text = format!("{} {}", units::plural(error.connections, "connection"), error.class.words());
     if let Some(meaning) = &error.meaning {
         text.push_str(&format!(" ({meaning})"));
     }
     if error.requests > 0 {
-        text.push_str(&format!(", {} lost", common::units::plural(error.requests, "request")));
+        text.push_str(&format!(", {} lost", units::plural(error.requests, "request")));
     }
     text
 }
 
 fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
-    let ours = |cost: &Cost| cost.cpu_seconds + client.cpu_seconds;
+    // what a client spent that was broken off is not known, so nobody knows what is left for others
+    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds?);
     // a total that is split over the connections leaves some of them idle before others
-    let steady = load.total().is_none() && !load.churns() && client.errors.is_empty();
+    let steady =
+        load.total().is_none() && !load.churns() && client.errors.is_empty() && client.requests.ok > 0;
     Plausible {
         requested: client.connections.requested,
         established: client.connections.established,
         under_way: steady.then_some((client.connections.served * load.depth) as f64),
         rate: client.requests_per_second,
         mean: client.reply.mean / 1e9,
-        others: server.map(|cost| machine.busy - ours(cost) / whole.max(1e-9)),
+        drain: client.drain_seconds / client.seconds.max(1e-9),
+        others: server.and_then(ours).map(|ours| machine.busy - ours / whole.max(1e-9)),
         listen_overflows: machine.listen_overflows,
     }
+}
+
+/// How busy both sides were; `None`: nobody's CPU time is known of a run that was broken off.
+fn busy(client: &Client, server: Option<&Cost>, machine: Between, report: &Report) -> Option<Busy> {
+    let (placement, allowed) = (&report.placement, report.platform.cpus_allowed.as_slice());
+    let seconds = client.seconds.max(1e-9);
+    let cpu_seconds = client.cpu_seconds?;
+    let together = |cost: &Cost| {
+        let cpus = placement.shared_cpus(allowed)?;
+        Some((cpu_seconds + cost.cpu_seconds) / seconds / cpus as f64)
+    };
+    Some(Busy {
+        client: Side {
+            thread: client.busy?,
+            all: cpu_seconds / seconds / placement.client_cpus(allowed) as f64,
+        },
+        server: server.map(|cost| Side { thread: cost.busiest_thread, all: cost.busy }),
+        together: server.and_then(together),
+        machine: machine.busy,
+    })
 }

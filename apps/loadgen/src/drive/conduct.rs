@@ -14,7 +14,7 @@ use mio::Waker;
 use nix::sched::CpuSet;
 
 use super::failure;
-use super::outcome::{Ending, Led, Outcome, sum_up};
+use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
 use super::worker::{Arrival, Share, Worker};
 use crate::measure::Class;
@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// What the caller is told during a trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Moment {
+    /// All connections are open, or have failed to.
+    Connected,
     /// Nothing is in flight; the measuring begins when the caller returns.
     Start,
     /// Nothing is in flight; the measuring is over.
@@ -51,7 +53,7 @@ pub fn run(
     for index in 0..load.threads {
         let connections =
             load.connections / load.threads + usize::from(index < load.connections % load.threads);
-        let made = Worker::new(index, connections, load, target.address, &shared, sender.clone());
+        let made = Worker::new(index, connections, load, target, &shared, sender.clone());
         let (worker, waker) =
             made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
         workers.push(worker);
@@ -84,6 +86,17 @@ fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
     worker.run()
 }
 
+/// The CPU time of all client threads between two arrivals, and the largest share of the time that one was busy.
+fn spent(before: &[Option<Arrival>], after: &[Option<Arrival>], elapsed: Duration) -> (Duration, f64) {
+    let each: Vec<Duration> = before
+        .iter()
+        .zip(after)
+        .filter_map(|(before, after)| Some(after.as_ref()?.cpu.saturating_sub(before.as_ref()?.cpu)))
+        .collect();
+    let busiest = each.iter().max().copied().unwrap_or_default();
+    (each.iter().sum(), busiest.as_secs_f64() / elapsed.as_secs_f64().max(1e-9))
+}
+
 struct Conductor<'a> {
     shared: &'a Shared,
     load: &'a Load,
@@ -104,6 +117,7 @@ impl Conductor<'_> {
     fn lead(&mut self, target: &Target) -> Result<Led, Failure> {
         match self.wait(Phase::Ramp, Some(self.patience())) {
             Ok(_) if !self.shared.anybody_established() => return Err(self.cannot_connect(target)),
+            Ok(_) if !(self.watch)(Moment::Connected) => return Ok(Led::nowhere(Ending::ServerGone)),
             Ok(_) => {}
             Err(ending) => return Ok(Led::nowhere(ending)),
         }
@@ -150,48 +164,38 @@ impl Conductor<'_> {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
         };
-        let measured = self.wait(Phase::Measure, span);
-        let drained = match &measured {
-            Ok(_) => {
-                self.enter(Phase::Drain);
-                self.wait(Phase::Drain, Some(self.patience()))
+        let arrived = self.wait(Phase::Measure, span).and_then(|measured| {
+            let drain = self.shared.now();
+            self.enter(Phase::Drain);
+            Ok((measured, drain, self.wait(Phase::Drain, Some(self.patience()))?))
+        });
+        let (measured, drain, drained) = match arrived {
+            Ok(arrived) => arrived,
+            Err(ending) => {
+                // first the threads stop counting: looking at the server takes time that is none of the trial's
+                self.enter(Phase::Finish);
+                (self.watch)(Moment::End);
+                return Led { ending, begin: Some(begin), edges: None };
             }
-            Err(ending) => Err(*ending),
-        };
-        let (Ok(measured), Ok(drained)) = (&measured, &drained) else {
-            let elapsed = Duration::from_nanos(self.shared.now() - begin);
-            let ending = drained.err().unwrap_or(Ending::Interrupted);
-            (self.watch)(Moment::End);
-            return Led { ending, elapsed, client_cpu: Duration::ZERO, client_busy: 0.0 };
         };
         (self.watch)(Moment::End);
-        self.account(begin, settled, measured, drained)
-    }
-
-    /// The real time and the CPU time between the edges.
-    fn account(
-        &self,
-        begin: u64,
-        settled: &[Option<Arrival>],
-        measured: &[Option<Arrival>],
-        drained: &[Option<Arrival>],
-    ) -> Led {
-        let last =
-            measured.iter().zip(drained).filter_map(|(early, late)| early.or(*late)).map(|a| a.at).max();
-        let elapsed = Duration::from_nanos(last.unwrap_or(begin).saturating_sub(begin));
-        let each: Vec<Duration> = settled
-            .iter()
-            .zip(drained)
-            .filter_map(|(before, after)| Some(after.as_ref()?.cpu.saturating_sub(before.as_ref()?.cpu)))
-            .collect();
-        let busiest = each.iter().max().copied().unwrap_or_default();
-        let client_busy = busiest.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
         let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
-        Led { ending, elapsed, client_cpu: each.iter().sum(), client_busy }
+        let replies = measured.iter().zip(&drained).filter_map(|(early, late)| early.or(*late));
+        let last_reply = replies.map(|arrival| arrival.last_reply).max().unwrap_or(begin);
+        // where a time was asked for, all of it counts, also when nobody answered at its end
+        let end = if span.is_some() { last_reply.max(drain) } else { last_reply };
+        let elapsed = Duration::from_nanos(end.saturating_sub(begin));
+        let drain = Duration::from_nanos(end.saturating_sub(drain));
+        let (client_cpu, client_busy) = spent(settled, &drained, elapsed);
+        Led { ending, begin: Some(begin), edges: Some(Edges { elapsed, drain, client_cpu, client_busy }) }
     }
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.
     fn wait(&mut self, phase: Phase, at_most: Option<Duration>) -> Result<Vec<Option<Arrival>>, Ending> {
+        // a phase may be over sooner than anybody looks around in it, and so may every trial of many
+        if signals::stop_requested().is_some() {
+            return Err(Ending::Interrupted);
+        }
         let end = at_most.map(|span| Instant::now() + span);
         let mut arrived = vec![None; self.wakers.len()];
         let mut progress = (self.shared.replies(), Instant::now());

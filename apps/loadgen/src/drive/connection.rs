@@ -73,6 +73,7 @@ impl Connection {
     pub fn end(&mut self, state: State) {
         self.stream = None;
         self.state = state;
+        self.sent = 0;
         self.first = false;
         self.ping.restart(0);
     }

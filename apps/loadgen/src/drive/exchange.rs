@@ -29,6 +29,10 @@ impl Worker<'_> {
         } else if event.is_writable() {
             self.flush(slot);
         }
+        // a connection that has just failed has nothing to read, and its replacement must wait for its time
+        if self.connections[slot].state != State::Open {
+            return;
+        }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.receive(slot, event.is_read_closed() || event.is_error());
         }
@@ -39,7 +43,7 @@ impl Worker<'_> {
             return;
         }
         let since = self.shared.now();
-        let (socket, connected) = match connect_nonblocking(self.target, self.sources.take()) {
+        let (socket, connected) = match connect_nonblocking(self.target.address, self.sources.take()) {
             Ok(begun) => begun,
             Err(e) => return self.fail(slot, failure::of_connect(&e), e.raw_os_error()),
         };
@@ -48,7 +52,7 @@ impl Worker<'_> {
         self.connections[slot].begin(stream, self.number, State::Connecting(since));
         self.connecting += 1;
         if connected == Connected::Yes {
-            // on loopback the handshake is over already: send before anything else is done
+            // rare: on loopback, too, the kernel mostly tells it with an event
             self.established(slot, since, self.shared.now());
         }
         let connection = &mut self.connections[slot];
@@ -129,6 +133,7 @@ impl Worker<'_> {
             }
         };
         if complete > 0 {
+            self.last_reply = now;
             connection.failures = 0;
             if !connection.served {
                 connection.served = true;
@@ -154,6 +159,10 @@ impl Worker<'_> {
         let connection = &mut self.connections[slot];
         self.tallies[self.stretch].losses.add(class, errno, connection.ping.in_flight() as u64);
         self.shared.note_failure(class, errno);
+        // a request that is given up took its time, too; but while draining it would count without any reply
+        if connection.ping.in_flight() > 0 && self.phase == Phase::Measure {
+            self.last_reply = self.shared.now();
+        }
         if matches!(connection.state, State::Connecting(_)) {
             self.connecting -= 1;
         }

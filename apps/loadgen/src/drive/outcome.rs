@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::worker::Share;
+use super::worker::{Pending, Share};
 use crate::measure::Tally;
 
 /// How a trial ended.
@@ -28,10 +28,16 @@ pub struct Outcome {
     pub ending: Ending,
     /// The time that was really measured, from the first send to the last reply.
     pub elapsed: Duration,
+    /// The part of it in which nothing was sent any more.
+    pub drain: Duration,
     /// Slots that ever had a connection.
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Slots whose only connection was accepted and had no reply, though nobody knows of a limit.
+    pub unanswered: usize,
+    /// Connects under way at its end.
+    pub pending: Pending,
     /// Ramp and warm-up.
     pub earlier: Tally,
     /// The measured stretch.
@@ -40,16 +46,26 @@ pub struct Outcome {
     pub carried_in: u64,
     /// Requests under way at its end.
     pub carried_out: u64,
-    /// CPU time of all client threads in it.
-    pub client_cpu: Duration,
+    /// CPU time of all client threads in it; `None`: it was broken off, so that nobody has seen it between two edges.
+    pub client_cpu: Option<Duration>,
     /// The largest share of the time that one client thread was busy.
-    pub client_busy: f64,
+    pub client_busy: Option<f64>,
 }
 
 /// What the conductor itself knows at the end.
 pub(super) struct Led {
     pub(super) ending: Ending,
+    /// When the measuring began, in nanoseconds of the trial; `None`: it never did.
+    pub(super) begin: Option<u64>,
+    /// What was seen at the edges; `None`: it was broken off.
+    pub(super) edges: Option<Edges>,
+}
+
+/// What is known of a measured time that ended as planned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edges {
     pub(super) elapsed: Duration,
+    pub(super) drain: Duration,
     pub(super) client_cpu: Duration,
     pub(super) client_busy: f64,
 }
@@ -57,7 +73,7 @@ pub(super) struct Led {
 impl Led {
     /// Nothing was measured.
     pub(super) fn nowhere(ending: Ending) -> Self {
-        Self { ending, elapsed: Duration::ZERO, client_cpu: Duration::ZERO, client_busy: 0.0 }
+        Self { ending, begin: None, edges: None }
     }
 }
 
@@ -67,16 +83,28 @@ pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
         earlier.merge(&share.earlier);
         measured.merge(&share.measured);
     }
+    // broken off: each thread counted until it was told, and that is the time that its counts belong to
+    let counted = |begin: u64| {
+        let ended = shares.iter().map(|share| share.ended).max().unwrap_or(begin);
+        Duration::from_nanos(ended.saturating_sub(begin))
+    };
+    let elapsed = led.edges.map_or_else(|| led.begin.map(counted).unwrap_or_default(), |edges| edges.elapsed);
     Outcome {
         ending: led.ending,
-        elapsed: led.elapsed,
+        elapsed,
+        drain: led.edges.map(|edges| edges.drain).unwrap_or_default(),
         established: shares.iter().map(|s| s.established).sum(),
         served: shares.iter().map(|s| s.served).sum(),
+        unanswered: shares.iter().map(|s| s.unanswered).sum(),
+        pending: Pending {
+            connects: shares.iter().map(|s| s.pending.connects).sum(),
+            stuck: shares.iter().map(|s| s.pending.stuck).sum(),
+        },
         earlier,
         measured,
         carried_in: shares.iter().map(|s| s.carried_in).sum(),
         carried_out: shares.iter().map(|s| s.carried_out).sum(),
-        client_cpu: led.client_cpu,
-        client_busy: led.client_busy,
+        client_cpu: led.edges.map(|edges| edges.client_cpu),
+        client_busy: led.edges.map(|edges| edges.client_busy),
     }
 }

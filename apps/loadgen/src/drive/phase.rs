@@ -129,10 +129,16 @@ impl Shared {
         self.served.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many slots have ever received a reply.
+    #[must_use]
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
     /// Whether anybody has ever received a reply.
     #[must_use]
     pub fn anybody_served(&self) -> bool {
-        self.served.load(Ordering::Relaxed) > 0
+        self.served() > 0
     }
 
     /// Replies so far, over all threads and phases.

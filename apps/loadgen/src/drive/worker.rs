@@ -7,7 +7,6 @@
 //! breaks: a sweep is linear in the connections, which is nothing up to some 100,000.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use super::phase::{Phase, Shared};
 use super::sources::Sources;
 use crate::measure::{Class, Tally};
 use crate::pace;
-use crate::plan::Load;
+use crate::plan::{Load, Serves, Target};
 
 /// Bytes received at once.
 const BUFFER: usize = 256 * 1024;
@@ -29,6 +28,9 @@ const EVENTS: usize = 1024;
 const CONNECTING: usize = 64;
 /// The longest sleep without any event.
 const NAP: u64 = 50_000_000;
+/// A connect that takes longer than this waits for a server that does not accept it: the kernel repeats a lost SYN after
+/// a second, and no round trip is this long.
+const STUCK: u64 = 500_000_000;
 /// The token of the conductor's waker.
 const WAKE: Token = Token(usize::MAX);
 
@@ -39,8 +41,8 @@ pub struct Arrival {
     pub worker: usize,
     /// Which phase.
     pub phase: Phase,
-    /// When, in nanoseconds of the trial.
-    pub at: u64,
+    /// When its last reply came, in nanoseconds of the trial.
+    pub last_reply: u64,
     /// CPU time of the thread so far.
     pub cpu: Duration,
 }
@@ -56,10 +58,25 @@ pub struct Share {
     pub carried_in: u64,
     /// Requests under way at the end.
     pub carried_out: u64,
+    /// When the counting ended, in nanoseconds of the trial.
+    pub ended: u64,
     /// Slots that ever had a connection.
     pub established: usize,
     /// Slots that ever had a reply.
     pub served: usize,
+    /// Slots whose only connection was accepted and had no reply, though nobody knows of a limit.
+    pub unanswered: usize,
+    /// Connects under way at the end.
+    pub pending: Pending,
+}
+
+/// Connects that have not come to an end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// All of them.
+    pub connects: usize,
+    /// Those that have taken longer than any network does: nobody accepts them.
+    pub stuck: usize,
 }
 
 /// The thread's state.
@@ -67,7 +84,7 @@ pub struct Share {
 pub struct Worker<'a> {
     pub(super) index: usize,
     pub(super) load: &'a Load,
-    pub(super) target: SocketAddr,
+    pub(super) target: &'a Target,
     pub(super) shared: &'a Shared,
     arrivals: mpsc::SyncSender<Arrival>,
     pub(super) poll: Poll,
@@ -87,6 +104,8 @@ pub struct Worker<'a> {
     /// Which tally counts now: 0 before the measuring, 1 from its start.
     pub(super) stretch: usize,
     carried_in: u64,
+    /// When the last reply came, or was given up before the draining.
+    pub(super) last_reply: u64,
 }
 
 impl<'a> Worker<'a> {
@@ -98,7 +117,7 @@ impl<'a> Worker<'a> {
         index: usize,
         connections: usize,
         load: &'a Load,
-        target: SocketAddr,
+        target: &'a Target,
         shared: &'a Shared,
         arrivals: mpsc::SyncSender<Arrival>,
     ) -> io::Result<(Self, Waker)> {
@@ -113,7 +132,7 @@ impl<'a> Worker<'a> {
             poll,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             connections: (0..connections).map(|_| Connection::new(load.size, load.depth)).collect(),
-            sources: Sources::new(target, load.churns(), load.connections, index * 7),
+            sources: Sources::new(target.address, load.churns(), load.connections, index * 7),
             phase: Phase::Ramp,
             arrived: false,
             number: (index as u32) << 24,
@@ -123,6 +142,7 @@ impl<'a> Worker<'a> {
             tallies: [Tally::new(), Tally::new()],
             stretch: 0,
             carried_in: 0,
+            last_reply: 0,
         };
         Ok((worker, waker))
     }
@@ -201,33 +221,54 @@ impl<'a> Worker<'a> {
     fn arrive(&mut self, now: u64) {
         let there = match self.phase {
             Phase::Ramp => self.ramped == self.connections.len() && self.connecting == 0,
-            Phase::Settle | Phase::Drain => !self.busy(),
-            Phase::Measure => self.shared.budget.used_up() && !self.busy(),
+            Phase::Settle | Phase::Drain => !self.busy(now),
+            Phase::Measure => self.shared.budget.used_up() && !self.busy(now),
             Phase::Warm | Phase::Finish => false,
         };
         if there && !self.arrived {
             self.arrived = true;
-            let arrival = Arrival { worker: self.index, phase: self.phase, at: now, cpu: cpu_time() };
+            let arrival = Arrival {
+                worker: self.index,
+                phase: self.phase,
+                last_reply: self.last_reply,
+                cpu: cpu_time(),
+            };
             // the conductor is gone only if it has failed; then the phase is Finish very soon
             let _ = self.arrivals.send(arrival);
         }
     }
 
     /// Whether a reply is still awaited, other than on connections that nobody serves.
-    fn busy(&self) -> bool {
-        self.connections.iter().any(|c| c.ping.in_flight() > 0 && !self.is_left_waiting(c))
+    fn busy(&self, now: u64) -> bool {
+        self.connections.iter().any(|c| c.ping.in_flight() > 0 && !self.is_left_waiting(c, now))
     }
 
     /// A connection that waits for its very first reply while others are served: a pool with fewer workers than
-    /// connections does that, and it is no error. Where connections are replaced all the time, or the connection
-    /// itself replaced a failed one, everybody's turn must come.
-    pub(super) fn is_left_waiting(&self, connection: &Connection) -> bool {
-        connection.first && !connection.served && !self.load.churns() && self.shared.anybody_served()
+    /// connections does that, and it is no error. How many may wait so is known of our own servers; of others only
+    /// that they serve somebody, so these get the whole time limit first, and the verdict tells of them. Where
+    /// connections are replaced all the time, or the connection itself replaced a failed one, everybody's turn must
+    /// come.
+    fn is_left_waiting(&self, connection: &Connection, now: u64) -> bool {
+        let waits = connection.first && !connection.served && !self.load.churns();
+        waits
+            && match self.target.serves {
+                Serves::All => false,
+                Serves::AtATime(limit) => self.shared.served() >= limit as u64,
+                Serves::Unknown => self.shared.anybody_served() && self.is_overdue(connection, now),
+            }
+    }
+
+    fn is_overdue(&self, connection: &Connection, now: u64) -> bool {
+        connection.ping.oldest().is_some_and(|since| now.saturating_sub(since) > self.timeout())
+    }
+
+    fn timeout(&self) -> u64 {
+        u64::try_from(self.load.timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Looks at every time limit and every pause, and notes when to look again.
     fn sweep(&mut self, now: u64) {
-        let timeout = u64::try_from(self.load.timeout.as_nanos()).unwrap_or(u64::MAX);
+        let timeout = self.timeout();
         self.next_sweep = now + pace::sweep_interval(timeout);
         for slot in 0..self.connections.len() {
             let connection = &self.connections[slot];
@@ -235,7 +276,8 @@ impl<'a> Worker<'a> {
             match connection.state {
                 State::Connecting(since) if late(since) => self.fail(slot, Class::ConnectTimedOut, None),
                 State::Open
-                    if connection.ping.oldest().is_some_and(late) && !self.is_left_waiting(connection) =>
+                    if connection.ping.oldest().is_some_and(late)
+                        && !self.is_left_waiting(connection, now) =>
                 {
                     self.fail(slot, Class::TimedOut, None);
                 }
@@ -250,16 +292,40 @@ impl<'a> Worker<'a> {
         self.connections.iter().map(|c| c.ping.in_flight() as u64).sum()
     }
 
+    fn pending(&self) -> Pending {
+        let now = self.shared.now();
+        let since = self.connections.iter().filter_map(|c| match c.state {
+            State::Connecting(since) => Some(now.saturating_sub(since)),
+            _ => None,
+        });
+        since.fold(Pending::default(), |sum, age| Pending {
+            connects: sum.connects + 1,
+            stuck: sum.stuck + usize::from(age > STUCK),
+        })
+    }
+
     fn bring_home(self) -> Share {
-        let carried_out = self.in_flight();
+        // what is under way belongs to the books of the measured time only if there was any
+        let carried_out = if self.stretch == 1 { self.in_flight() } else { 0 };
+        let pending = self.pending();
+        let unanswered = |c: &&Connection| c.first && !c.served && c.ping.in_flight() > 0;
+        let unanswered = match self.target.serves {
+            Serves::Unknown => self.connections.iter().filter(unanswered).count(),
+            // the others are either left waiting by design, or have failed
+            Serves::All | Serves::AtATime(_) => 0,
+        };
+        let ended = self.shared.now();
         let [earlier, measured] = self.tallies;
         Share {
             earlier,
             measured,
             carried_in: self.carried_in,
             carried_out,
+            ended,
             established: self.connections.iter().filter(|c| c.established).count(),
             served: self.connections.iter().filter(|c| c.served).count(),
+            unanswered,
+            pending,
         }
     }
 }

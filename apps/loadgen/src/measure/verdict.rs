@@ -1,5 +1,6 @@
 //! Whether a measurement may be believed, and what limited it: pure functions of what was seen.
 
+use common::units;
 use serde::Serialize;
 
 /// A client thread or server that was busy for this share of its time was the limit.
@@ -8,6 +9,8 @@ const SATURATED: f64 = 0.9;
 const MACHINE_SATURATED: f64 = 0.97;
 /// How far throughput × latency may be from the number of requests under way (Little's law).
 const LITTLE: f64 = 0.1;
+/// The share of the measured time that may be spent on waiting for the last replies only.
+const DRAIN: f64 = 0.05;
 /// The share of the machine that others may use before a measurement is doubted.
 const OTHERS: f64 = 0.15;
 
@@ -49,8 +52,24 @@ impl Level {
 pub struct Verdict {
     /// The worst level.
     pub level: Level,
-    /// Every reason, as a part of a sentence.
-    pub reasons: Vec<String>,
+    /// Every reason, the worst first: what is told in one line is the first of them.
+    pub reasons: Vec<Reason>,
+}
+
+/// What speaks against a measurement; in a report it is its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub struct Reason {
+    /// How much.
+    pub level: Level,
+    /// A part of a sentence.
+    pub text: String,
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.text
+    }
 }
 
 impl Verdict {
@@ -63,7 +82,14 @@ impl Verdict {
     /// Something speaks against it.
     pub fn add(&mut self, level: Level, reason: impl Into<String>) {
         self.level = self.level.max(level);
-        self.reasons.push(reason.into());
+        let place = self.reasons.partition_point(|other| other.level >= level);
+        self.reasons.insert(place, Reason { level, text: reason.into() });
+    }
+
+    /// All reasons in one sentence.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -75,7 +101,7 @@ pub enum Limit {
     Client,
     /// The server's CPU.
     Server,
-    /// Both were busy all the time.
+    /// Both were busy all the time, or together filled the CPUs that they share.
     Both,
     /// All CPUs were busy, neither side alone.
     Machine,
@@ -97,25 +123,42 @@ impl Limit {
     }
 }
 
-/// Shares of time, from 0 to 1.
+/// How busy one side was: shares of time, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Side {
+    /// The busiest thread, of one CPU.
+    pub thread: f64,
+    /// All its threads together, of the CPUs that they may use.
+    pub all: f64,
+}
+
+/// How busy everybody was.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Busy {
-    /// The busiest client thread, of one CPU.
-    pub client: f64,
-    /// The server, of the CPUs that it may use; `None`: it is not ours to look at.
-    pub server: Option<f64>,
+    /// The client.
+    pub client: Side,
+    /// The server; `None`: it is not ours to look at.
+    pub server: Option<Side>,
+    /// Both sides together, of the CPUs that either may use; `None`: they share none.
+    pub together: Option<f64>,
     /// All CPUs.
     pub machine: f64,
+}
+
+impl Side {
+    fn saturated(self) -> bool {
+        self.thread.max(self.all) >= SATURATED
+    }
 }
 
 /// Says what limited a run.
 #[must_use]
 pub fn limited_by(busy: Busy) -> Limit {
-    let server = busy.server.is_some_and(|share| share >= SATURATED);
-    match (busy.client >= SATURATED, server) {
+    match (busy.client.saturated(), busy.server.is_some_and(Side::saturated)) {
         (true, true) => Limit::Both,
         (true, false) => Limit::Client,
         (false, true) => Limit::Server,
+        (false, false) if busy.together.is_some_and(|share| share >= SATURATED) => Limit::Both,
         (false, false) if busy.machine >= MACHINE_SATURATED => Limit::Machine,
         (false, false) => Limit::Waiting,
     }
@@ -134,9 +177,11 @@ pub struct Plausible {
     pub rate: f64,
     /// Mean time of a reply in seconds.
     pub mean: f64,
+    /// The share of the time after the last request had been sent.
+    pub drain: f64,
     /// The share of the machine that neither the server nor the client used; `None`: not known.
     pub others: Option<f64>,
-    /// Connections dropped by a full listen queue.
+    /// Connects dropped by full listen queues while ours were made.
     pub listen_overflows: u64,
 }
 
@@ -158,13 +203,25 @@ pub fn doubt(verdict: &mut Verdict, figures: Plausible) {
             );
         }
     }
+    if figures.drain > DRAIN {
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "for the last {:.0} % of the time only late replies were waited for: requests/s is too low",
+                figures.drain * 100.0
+            ),
+        );
+    }
     if let Some(others) = figures.others.filter(|others| *others > OTHERS) {
         verdict.add(Level::Suspect, format!("others used {:.0} % of the machine meanwhile", others * 100.0));
     }
     if figures.listen_overflows > 0 {
         verdict.add(
             Level::Suspect,
-            format!("a full listen queue dropped {} connects; each costs a second", figures.listen_overflows),
+            format!(
+                "full listen queues on this machine dropped {} while ours were made; each costs a second",
+                units::plural(figures.listen_overflows, "connect")
+            ),
         );
     }
 }
@@ -179,6 +236,7 @@ mod tests {
         under_way: Some(50.0),
         rate: 100_000.0,
         mean: 500e-6,
+        drain: 0.001,
         others: Some(0.02),
         listen_overflows: 0,
     };
@@ -197,25 +255,43 @@ mod tests {
         assert_eq!(level(Plausible { mean: 600e-6, ..FINE }), Level::Suspect);
         assert_eq!(level(Plausible { mean: 600e-6, under_way: None, ..FINE }), Level::Ok);
         assert_eq!(level(Plausible { others: Some(0.3), ..FINE }), Level::Suspect);
+        assert_eq!(level(Plausible { drain: 0.06, ..FINE }), Level::Suspect);
         assert_eq!(level(Plausible { listen_overflows: 1, ..FINE }), Level::Suspect);
     }
 
     #[test]
     fn the_worst_reason_decides() {
         let mut verdict = Verdict::ok();
+        verdict.add(Level::Suspect, "three");
         verdict.add(Level::Failed, "one");
-        verdict.add(Level::Suspect, "two");
-        assert_eq!((verdict.level, verdict.reasons.len()), (Level::Failed, 2));
+        verdict.add(Level::Failed, "two");
+        assert_eq!((verdict.level, verdict.words().as_str()), (Level::Failed, "one; two; three"));
     }
 
     #[test]
     fn the_limit_follows_from_the_busy_shares() {
-        let limit = |client, server, machine| limited_by(Busy { client, server, machine });
+        let side = |thread| Side { thread, all: thread };
+        let busy = |client, server: Option<f64>, machine| Busy {
+            client: side(client),
+            server: server.map(side),
+            together: None,
+            machine,
+        };
+        let limit = |client, server, machine| limited_by(busy(client, server, machine));
         assert_eq!(limit(0.99, Some(0.5), 0.75), Limit::Client);
         assert_eq!(limit(0.5, Some(0.99), 0.75), Limit::Server);
         assert_eq!(limit(0.99, Some(0.99), 0.99), Limit::Both);
         assert_eq!(limit(0.5, Some(0.5), 0.99), Limit::Machine);
         assert_eq!(limit(0.5, Some(0.5), 0.5), Limit::Waiting);
         assert_eq!(limit(0.95, None, 0.9), Limit::Client);
+        // both on one CPU: neither of them has it for itself
+        let same = Busy { together: Some(0.98), ..busy(0.45, Some(0.53), 0.5) };
+        assert_eq!(limited_by(same), Limit::Both);
+        assert_eq!(limited_by(Busy { client: side(0.95), ..same }), Limit::Client);
+        // four client threads on one CPU; one server thread that has all the work of a server with two CPUs
+        let threads = Side { thread: 0.25, all: 0.98 };
+        assert_eq!(limited_by(Busy { client: threads, ..busy(0.0, Some(0.5), 0.5) }), Limit::Client);
+        let one = Side { thread: 0.97, all: 0.49 };
+        assert_eq!(limited_by(Busy { server: Some(one), ..busy(0.5, None, 0.5) }), Limit::Server);
     }
 }

@@ -97,6 +97,7 @@ fn contenders(modes: &[modes::Mode], connections: usize) -> Vec<Contender> {
     let contenders = |mode: &modes::Mode| match mode.serves.as_str() {
         "as-many-as-workers" if few == many => vec![with(many, &mode.name)],
         "as-many-as-workers" => vec![with(few, &mode.name), with(many, &mode.name)],
+        "one" => vec![Contender { workers: Some(1), ..plain(&mode.name) }],
         _ => vec![plain(&mode.name)],
     };
     modes.iter().flat_map(contenders).collect()

@@ -116,7 +116,6 @@ mod tests {
         assert!(complaint("loadgen run 127.0.0.1:9 -s 1MiB -P 2000").contains("1 GiB"));
         assert!(complaint("loadgen run 127.0.0.1:9 --reconnect 0").contains("--reconnect"));
         assert!(complaint("loadgen run 127.0.0.1:9 -o result.xml").contains(".json"));
-        assert!(complaint("loadgen compare --modes thread,magic").contains("magic"));
         assert!(complaint("loadgen frob").contains("frob"));
         assert!(complaint("loadgen").contains("loadgen run HOST:PORT"));
     }

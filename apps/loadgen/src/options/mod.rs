@@ -94,7 +94,8 @@ struct Common {
     #[arg(short = 'T', long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
     timeout: std::time::Duration,
     /// Who runs where: the server on the first half of the CPUs and the client on the other half, both on the same
-    /// CPU, or wherever the kernel puts them [default: auto]
+    /// CPU, or wherever the kernel puts them; `run` cannot place its server and puts only the client there
+    /// [default: auto]
     #[arg(long, value_name = "HOW")]
     pin: Option<Pin>,
     /// Also write the report to a file; .json, .csv or .md decides what is in it; may be repeated

@@ -46,7 +46,7 @@ fn line(trial: &Trial) -> String {
         micros(reply.map(|r| r.max)),
         micros(connect.map(|c| c.p50)),
         micros(connect.map(|c| c.p99)),
-        number(client.map(|c| c.busy)),
+        number(client.and_then(|c| c.busy)),
         number(server.map(|s| s.cpu_us_per_request)),
         number(server.and_then(|s| s.context_switches_per_request)),
         number(server.and_then(|s| s.page_faults_per_request)),
@@ -54,7 +54,7 @@ fn line(trial: &Trial) -> String {
         count(server.map(|s| s.processes as u64)),
         count(server.map(|s| s.threads)),
         trial.limited_by.map_or_else(String::new, |limit| limit.word().to_owned()),
-        text(&trial.verdict.reasons.join("; ")),
+        text(&trial.verdict.words()),
     ];
     fields.join(",")
 }

@@ -93,6 +93,8 @@ pub struct Client {
     pub ending: Ending,
     /// The time that was really measured.
     pub seconds: f64,
+    /// The part of it after the last request had been sent, waiting for replies.
+    pub drain_seconds: f64,
     /// Right replies per second.
     pub requests_per_second: f64,
     /// The books of the measured time.
@@ -107,16 +109,16 @@ pub struct Client {
     pub errors: Vec<ErrorCount>,
     /// The first wrong reply.
     pub first_wrong: Option<String>,
-    /// CPU time of all client threads.
-    pub cpu_seconds: f64,
-    /// The busiest client thread, as a share of its time.
-    pub busy: f64,
+    /// CPU time of all client threads; not known of a trial that was broken off.
+    pub cpu_seconds: Option<f64>,
+    /// The busiest client thread, as a share of its time; likewise.
+    pub busy: Option<f64>,
 }
 
-/// Scheduled = ok + lost + in flight; `balanced` says that it adds up.
+/// In flight at the start + scheduled = ok + lost + in flight at the end; `balanced` says that it adds up.
 #[derive(Debug, Clone, Serialize)]
 pub struct Books {
-    /// Under way when the measuring began: on connections that nobody serves.
+    /// Under way when the measuring began: on connections that nobody serves yet.
     pub in_flight_at_start: u64,
     /// Sent while measuring.
     pub scheduled: u64,
@@ -141,8 +143,14 @@ pub struct Connections {
     pub established: usize,
     /// Got at least one reply.
     pub served: usize,
+    /// Accepted, asked and never answered, by a server that is not known to serve only so many at a time.
+    pub unanswered: usize,
     /// Opened while measuring.
     pub opened: u64,
+    /// Connects that were under way at the end.
+    pub connecting_at_end: usize,
+    /// Those of them that had taken so long that the server cannot have been accepting.
+    pub stuck_at_end: usize,
 }
 
 /// One kind of failure.
@@ -169,12 +177,14 @@ pub struct Cost {
     pub cpu_us_per_request: f64,
     /// The same as a share of the CPUs that it may use.
     pub busy: f64,
+    /// The busiest of the threads that lived to the end, as a share of one CPU.
+    pub busiest_thread: f64,
     /// Over the server's whole life, for each request of its whole life.
     pub context_switches_per_request: Option<f64>,
     /// Likewise.
     pub page_faults_per_request: Option<f64>,
     /// Growth of the proportional set size from before the first connection to the start of the measuring, for each
-    /// established connection, in bytes. Only where connections are kept.
+    /// served connection, in bytes. Only where connections are kept.
     pub memory_per_connection: Option<f64>,
     /// Live processes while connected.
     pub processes: usize,
@@ -205,19 +215,23 @@ impl Client {
         Self {
             ending: outcome.ending,
             seconds,
+            drain_seconds: outcome.drain.as_secs_f64(),
             requests_per_second: if seconds > 0.0 { measured.ok as f64 / seconds } else { 0.0 },
             requests: Books::of(outcome, measured),
             connections: Connections {
                 requested: load.connections,
                 established: outcome.established,
                 served: outcome.served,
+                unanswered: outcome.unanswered,
                 opened: measured.opened,
+                connecting_at_end: outcome.pending.connects,
+                stuck_at_end: outcome.pending.stuck,
             },
             reply: measured.reply.quantiles(),
             connect: (connect.count > 0).then_some(connect),
             errors: counts(&whole),
             first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
-            cpu_seconds: outcome.client_cpu.as_secs_f64(),
+            cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
         }
     }

@@ -34,7 +34,7 @@ fn table(rows: &[&Row]) -> String {
     let titles: Vec<String> = columns.iter().map(|column| cells::one_line(column.title)).collect();
     let mut out = format!("| server | {} |\n|---|{}\n", titles.join(" | "), "--:|".repeat(titles.len()));
     for row in rows {
-        let figures: Vec<String> = columns.iter().map(|column| (column.figure)(row)).collect();
+        let figures: Vec<String> = columns.iter().map(|column| column.with_range(row)).collect();
         out.push_str(&format!("| {} | {} |\n", row.subject.replace('|', "\\|"), figures.join(" | ")));
     }
     out

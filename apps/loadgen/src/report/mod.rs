@@ -3,6 +3,7 @@
 //! Every form is a pure function of a [`Report`]: value in, text out. None of them reads a clock, a file or the
 //! terminal, so the tests compare them with files.
 
+mod cheapest;
 pub mod csv;
 pub mod data;
 pub mod json;

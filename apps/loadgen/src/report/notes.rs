@@ -2,8 +2,8 @@
 
 use common::units::plural;
 
-use super::Report;
-use super::summary::{Row, Spread};
+use super::summary::Row;
+use super::{Report, cheapest};
 use crate::measure::verdict::{Level, Limit};
 use crate::trial::show_error;
 
@@ -13,7 +13,8 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
     let rows: Vec<&Row> = report.summary.iter().filter(|row| row.workload == workload).collect();
     let mut notes = Vec::new();
     notes.extend(rows.iter().filter_map(|row| partly_served(report, row)));
-    notes.extend(cheapest(&rows));
+    notes.extend(rows.iter().filter_map(|row| left_out(row)));
+    notes.extend(cheapest::note(&rows));
     if report.command == "compare" {
         notes.extend(client_limited(&rows));
     }
@@ -23,8 +24,8 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
         if level == Level::Ok {
             continue;
         }
-        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.reasons.join("; ")));
-        if row.trials > 1 && !row.errors.is_empty() {
+        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.words()));
+        if row.trials + row.left_out > 1 && !row.errors.is_empty() {
             let errors: Vec<String> = row.errors.iter().map(show_error).collect();
             notes.push(format!("{name}: in all trials together: {}.", errors.join("; ")));
         }
@@ -44,8 +45,8 @@ pub fn for_report(report: &Report) -> Vec<String> {
         notes.push(format!(
             "{}CPU is the server's, all its processes and dead children included, between two moments with nothing in \
              flight; context switches are those of its whole life, for each request of its whole life; memory is what \
-             its proportional set size grew by, for each established connection.",
-            if several { "Medians over the trials; ± is half the range. " } else { "" }
+             its proportional set size grew by, for each connection that was served.",
+            if several { "Medians over the trials, max is the longest of all; ± is half the range. " } else { "" }
         ));
     }
     notes.push(
@@ -63,6 +64,9 @@ fn partly_served(report: &Report, row: &Row) -> Option<String> {
     }
     let workers = report.subjects.iter().find(|subject| subject.name == row.subject)?.workers;
     let because = match workers {
+        Some(1) if row.served == 1 => {
+            ": it serves one to its end, and the others wait in the queue".to_owned()
+        }
         Some(workers) if workers == row.served => format!(
             ": each of its {} serves one connection to its end, and the others wait in the queue",
             plural(workers as u64, "worker")
@@ -78,29 +82,16 @@ fn partly_served(report: &Report, row: &Row) -> Option<String> {
     ))
 }
 
-/// Who needs the least CPU, if the ranges of the trials do not overlap.
-fn cheapest(rows: &[&Row]) -> Option<String> {
-    let mut costs: Vec<(&str, Spread)> = rows
-        .iter()
-        .filter(|row| row.served == row.established && row.verdict.level <= Level::Suspect)
-        .filter_map(|row| Some((row.subject.as_str(), row.cpu_us_per_request?)))
-        .collect();
-    costs.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
-    let [(first, least), rest @ ..] = costs.as_slice() else { return None };
-    if rest.is_empty() {
-        return None;
-    }
-    let (same, more): (Vec<_>, Vec<_>) = rest.iter().copied().partition(|(_, cost)| cost.overlaps(least));
-    let mut parts = Vec::new();
-    for (name, cost) in &more {
-        parts.push(format!("{name} {:.2} ×", cost.median / least.median.max(1e-9)));
-    }
-    let names = |list: &[(&str, Spread)]| list.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let equal =
-        if same.is_empty() { String::new() } else { format!("; no difference shown to {}", names(&same)) };
-    let compared =
-        if parts.is_empty() { String::new() } else { format!("; against it {}", parts.join(", ")) };
-    Some(format!("Least server CPU for a request, all connections served: {first}{equal}{compared}."))
+/// Trials whose figures are in none of the row's.
+fn left_out(row: &Row) -> Option<String> {
+    (row.left_out > 0 && row.trials > 0).then(|| {
+        format!(
+            "{}: its figures are those of {} of {} trials; the others failed, were invalid or were broken off.",
+            row.subject,
+            row.trials,
+            row.trials + row.left_out
+        )
+    })
 }
 
 fn client_limited(rows: &[&Row]) -> Option<String> {

@@ -8,11 +8,15 @@ use common::exit::Failure;
 use super::{Report, csv, json, markdown};
 use crate::plan::{Format, Output};
 
-/// Writes every file anew. A reader sees the old one or the new one, never half of one.
+/// Writes every file anew. A reader sees the old one or the new one, never half of one. A report without any trial is
+/// not worth the one that it would replace.
 ///
 /// # Errors
 /// The first file that could not be written.
 pub fn save(report: &Report, outputs: &[Output]) -> Result<(), Failure> {
+    if report.trials.is_empty() {
+        return Ok(());
+    }
     for output in outputs {
         let text = match output.format {
             Format::Json => json::render(report),

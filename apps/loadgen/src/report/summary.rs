@@ -3,17 +3,20 @@
 use serde::Serialize;
 
 use super::data::{Client, Cost, ErrorCount, Report, Trial};
-use crate::measure::verdict::{Level, Limit, Verdict};
+use crate::drive::Ending;
+use crate::measure::verdict::{Limit, Reason, Verdict};
 
 /// The middle and the ends of some trials' figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// Half of the trials were below.
+    /// Half of the trials were below; of an even number of times, the lower one of the two in the middle.
     pub median: f64,
     /// The lowest.
     pub low: f64,
     /// The highest.
     pub high: f64,
+    /// How many figures there were.
+    pub count: usize,
 }
 
 /// One server under one load, over all trials.
@@ -23,8 +26,10 @@ pub struct Row {
     pub workload: String,
     /// Name of the server.
     pub subject: String,
-    /// Trials that gave figures.
+    /// Trials that the figures are made of.
     pub trials: usize,
+    /// Trials that failed, were invalid or were broken off: their figures are in none of the following.
+    pub left_out: usize,
     /// Right replies per second.
     pub requests_per_second: Option<Spread>,
     /// Server CPU for each request, in microseconds.
@@ -37,7 +42,7 @@ pub struct Row {
     pub p99: Option<Spread>,
     /// 99.9 % were no longer.
     pub p999: Option<Spread>,
-    /// The longest.
+    /// The longest: of all trials it is the highest that counts.
     pub max: Option<Spread>,
     /// Median connect time.
     pub connect_p50: Option<Spread>,
@@ -69,7 +74,15 @@ impl Spread {
         } else {
             f64::midpoint(figures[middle - 1], figures[middle])
         };
-        Some(Self { median, low, high })
+        Some(Self { median, low, high, count: figures.len() })
+    }
+
+    /// As [`Spread::of`], for percentiles: these are never averaged, so the middle is one of them.
+    #[must_use]
+    pub fn of_times(mut figures: Vec<f64>) -> Option<Self> {
+        figures.sort_by(f64::total_cmp);
+        let median = *figures.get(figures.len().checked_sub(1)? / 2)?;
+        Some(Self { median, ..Self::of(figures)? })
     }
 
     /// Half the range in per cent of the median.
@@ -106,30 +119,45 @@ pub fn rows(report: &Report) -> Vec<Row> {
 
 fn row(trials: &[&Trial], requested: usize) -> Row {
     let clients: Vec<&Client> = trials.iter().filter_map(|trial| trial.client.as_ref()).collect();
-    let costs: Vec<&Cost> = trials.iter().filter_map(|trial| trial.server.as_ref()).collect();
-    let measured = || clients.iter().filter(|client| client.requests.ok > 0);
-    let client = |of: fn(&Client) -> f64| Spread::of(measured().map(|c| of(c)).collect());
+    let counted = counted(trials);
+    let measured: Vec<&Client> = counted.iter().filter_map(|trial| trial.client.as_ref()).collect();
+    let seen = if measured.is_empty() { &clients } else { &measured };
+    let costs: Vec<&Cost> = counted.iter().filter_map(|trial| trial.server.as_ref()).collect();
+    let time = |of: fn(&Client) -> u64| Spread::of_times(measured.iter().map(|c| of(c) as f64).collect());
     let cost = |of: fn(&Cost) -> Option<f64>| Spread::of(costs.iter().filter_map(|c| of(c)).collect());
     Row {
         workload: trials[0].workload.clone(),
         subject: trials[0].subject.clone(),
-        trials: measured().count(),
-        requests_per_second: client(|c| c.requests_per_second),
+        trials: counted.len(),
+        left_out: trials.len() - counted.len(),
+        requests_per_second: Spread::of(measured.iter().map(|c| c.requests_per_second).collect()),
         cpu_us_per_request: cost(|c| Some(c.cpu_us_per_request)),
         context_switches_per_request: cost(|c| c.context_switches_per_request),
-        p50: client(|c| c.reply.p50 as f64),
-        p99: client(|c| c.reply.p99 as f64),
-        p999: client(|c| c.reply.p999 as f64),
-        max: client(|c| c.reply.max as f64),
-        connect_p50: Spread::of(clients.iter().filter_map(|c| Some(c.connect?.p50 as f64)).collect()),
+        p50: time(|c| c.reply.p50),
+        p99: time(|c| c.reply.p99),
+        p999: time(|c| c.reply.p999),
+        max: time(|c| c.reply.max),
+        connect_p50: Spread::of_times(measured.iter().filter_map(|c| Some(c.connect?.p50 as f64)).collect()),
         memory_per_connection: cost(|c| c.memory_per_connection),
         requested,
-        established: clients.iter().map(|c| c.connections.established).min().unwrap_or(0),
-        served: clients.iter().map(|c| c.connections.served).min().unwrap_or(0),
+        established: seen.iter().map(|c| c.connections.established).min().unwrap_or(0),
+        served: seen.iter().map(|c| c.connections.served).min().unwrap_or(0),
         errors: add_up(&clients),
         verdict: worst(trials),
-        limited_by: most_common(trials),
+        limited_by: most_common(&counted),
     }
+}
+
+/// The trials whose figures may stand in a table: those that completed and did not fail. Where all have failed, the
+/// completed ones stand there all the same: the verdict beside them says what they are worth.
+fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
+    let completed = |trial: &&&Trial| {
+        trial.client.as_ref().is_some_and(|c| c.ending == Ending::Completed && c.requests.ok > 0)
+    };
+    let completed: Vec<&Trial> = trials.iter().filter(completed).copied().collect();
+    let sound: Vec<&Trial> =
+        completed.iter().filter(|trial| !trial.verdict.level.is_failure()).copied().collect();
+    if sound.is_empty() { completed } else { sound }
 }
 
 fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {
@@ -148,20 +176,23 @@ fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {
 
 /// The worst level, and each kind of reason once: the first of its kind, and how many trials had it.
 fn worst(trials: &[&Trial]) -> Verdict {
-    let level = trials.iter().map(|trial| trial.verdict.level).max().unwrap_or(Level::Ok);
     let kind = |reason: &str| reason.replace(|c: char| c.is_ascii_digit() || c == '.' || c == ',', "");
-    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    let mut kinds: Vec<(&Reason, usize)> = Vec::new();
     for reason in trials.iter().flat_map(|trial| &trial.verdict.reasons) {
-        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(reason)) {
+        match kinds.iter_mut().find(|(first, _)| kind(&first.text) == kind(&reason.text)) {
             Some((_, count)) => *count += 1,
             None => kinds.push((reason, 1)),
         }
     }
-    let show = |(reason, count): (&str, usize)| match trials.len() {
-        1 => reason.to_owned(),
-        all => format!("{reason} (in {count} of {all} trials)"),
-    };
-    Verdict { level, reasons: kinds.into_iter().map(show).collect() }
+    let mut verdict = Verdict::ok();
+    for (Reason { level, text }, count) in kinds {
+        let text = match trials.len() {
+            1 => text.clone(),
+            all => format!("{text} (in {count} of {all} trials)"),
+        };
+        verdict.add(*level, text);
+    }
+    verdict
 }
 
 fn most_common(trials: &[&Trial]) -> Option<Limit> {
@@ -177,10 +208,15 @@ mod tests {
     #[test]
     fn a_spread_has_a_middle_and_ends() {
         assert_eq!(Spread::of(vec![]), None);
-        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Some(Spread { median: 2.0, low: 1.0, high: 3.0 }));
+        let three = Spread { median: 2.0, low: 1.0, high: 3.0, count: 3 };
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Some(three));
+        assert_eq!(Spread::of_times(vec![3.0, 1.0, 2.0]), Some(three));
         let even = Spread::of(vec![4.0, 2.0]).unwrap();
         assert_eq!((even.median, even.percent().round()), (3.0, 33.0));
-        assert!(even.overlaps(&Spread { median: 5.0, low: 4.0, high: 6.0 }));
-        assert!(!even.overlaps(&Spread { median: 5.0, low: 4.5, high: 6.0 }));
+        assert!(even.overlaps(&Spread { median: 5.0, low: 4.0, high: 6.0, count: 2 }));
+        assert!(!even.overlaps(&Spread { median: 5.0, low: 4.5, high: 6.0, count: 2 }));
+        // a percentile is one that was measured
+        assert_eq!(Spread::of_times(vec![4.0, 2.0, 3.0, 9.0]).unwrap().median, 3.0);
+        assert_eq!(Spread::of_times(vec![]), None);
     }
 }

@@ -7,6 +7,8 @@ use nix::sys::utsname::uname;
 use procfs::{Current, CurrentSI, KernelStats};
 use serde::Serialize;
 
+use crate::drive::Moment;
+
 /// Counters of the whole machine at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
@@ -20,8 +22,18 @@ pub struct Counters {
 pub struct Between {
     /// The share of all CPUs that was not idle, from 0 to 1.
     pub busy: f64,
-    /// Connections that a full listen queue dropped; each costs its client a second.
+    /// Connects that full listen queues of the whole machine dropped while ours were made; each costs its client a
+    /// second.
     pub listen_overflows: u64,
+}
+
+/// The counters at the turning points of a trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Watched {
+    before: Counters,
+    connected: Option<Counters>,
+    start: Option<Counters>,
+    end: Option<Counters>,
 }
 
 /// Reads the counters; what cannot be read is zero.
@@ -39,13 +51,34 @@ pub fn counters() -> Counters {
     Counters { busy, total, overflows }
 }
 
-/// What happened since `before`.
-#[must_use]
-pub fn between(before: Counters, after: Counters) -> Between {
-    let total = after.total.saturating_sub(before.total);
-    Between {
-        busy: after.busy.saturating_sub(before.busy) as f64 / total.max(1) as f64,
-        listen_overflows: after.overflows.saturating_sub(before.overflows),
+impl Watched {
+    /// Before the first connect.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { before: counters(), connected: None, start: None, end: None }
+    }
+
+    /// Takes the counters that belong to this moment.
+    pub fn look(&mut self, moment: Moment) {
+        match moment {
+            Moment::Connected => self.connected = Some(counters()),
+            Moment::Start => self.start = Some(counters()),
+            Moment::End => self.end = Some(counters()),
+            Moment::Tick => {}
+        }
+    }
+
+    /// What happened in the measured time. Listen queues belong to anybody on the machine, so their overflows count
+    /// only for as long as we made connects: to the end if `connecting`, else until all connections were open.
+    #[must_use]
+    pub fn between(&self, connecting: bool) -> Between {
+        let busy = self.start.zip(self.end).map_or(0.0, |(start, end)| {
+            let total = end.total.saturating_sub(start.total);
+            end.busy.saturating_sub(start.busy) as f64 / total.max(1) as f64
+        });
+        let last = if connecting { self.end.or(self.connected) } else { self.connected };
+        let overflows = last.map_or(0, |last| last.overflows.saturating_sub(self.before.overflows));
+        Between { busy, listen_overflows: overflows }
     }
 }
 
@@ -109,6 +142,21 @@ pub fn platform() -> Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn overflows_count_only_while_connects_are_made() {
+        let at = |busy: u64, overflows: u64| Counters { busy, total: 2 * busy, overflows };
+        let watched = Watched {
+            before: at(0, 10),
+            connected: Some(at(10, 13)),
+            start: Some(at(20, 17)),
+            end: Some(at(30, 31)),
+        };
+        assert_eq!(watched.between(false), Between { busy: 0.5, listen_overflows: 3 });
+        assert_eq!(watched.between(true), Between { busy: 0.5, listen_overflows: 21 });
+        let broken_off = Watched { start: None, end: None, ..watched };
+        assert_eq!(broken_off.between(true), Between { busy: 0.0, listen_overflows: 3 });
+    }
 
     #[test]
     fn overflows_are_found_by_name() {

@@ -35,6 +35,26 @@ pub fn place(pin: Pin, cpus: &[usize]) -> Placement {
 }
 
 impl Placement {
+    /// How many CPUs the client may use, of those that this process may use.
+    #[must_use]
+    pub fn client_cpus(&self, allowed: &[usize]) -> usize {
+        of(&self.client, allowed).len().max(1)
+    }
+
+    /// How many CPUs the server may use, if it is ours.
+    #[must_use]
+    pub fn server_cpus(&self, allowed: &[usize]) -> usize {
+        of(&self.server, allowed).len().max(1)
+    }
+
+    /// How many CPUs either side may use, if there is one that both may; `None`: they are apart.
+    #[must_use]
+    pub fn shared_cpus(&self, allowed: &[usize]) -> Option<usize> {
+        let (server, client) = (of(&self.server, allowed), of(&self.client, allowed));
+        let others = server.iter().filter(|cpu| !client.contains(cpu)).count();
+        (others < server.len()).then_some(client.len() + others)
+    }
+
     /// For a report: `server on CPU 0, client on CPU 1`.
     #[must_use]
     pub fn words(&self) -> String {
@@ -45,6 +65,11 @@ impl Placement {
             (server, client) => format!("server on {}, client on {}", list(server), list(client)),
         }
     }
+}
+
+/// Who is not pinned may use all.
+fn of<'a>(side: &'a [usize], allowed: &'a [usize]) -> &'a [usize] {
+    if side.is_empty() { allowed } else { side }
 }
 
 fn list(cpus: &[usize]) -> String {
@@ -59,6 +84,18 @@ fn list(cpus: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_not_pinned_shares_every_cpu() {
+        let all = [0, 1, 2, 3];
+        let count = |pin| {
+            let placed = place(pin, &all);
+            (placed.server_cpus(&all), placed.client_cpus(&all), placed.shared_cpus(&all))
+        };
+        assert_eq!(count(Pin::Auto), (2, 2, None));
+        assert_eq!(count(Pin::Same), (1, 1, Some(1)));
+        assert_eq!(count(Pin::None), (4, 4, Some(4)));
+    }
 
     #[test]
     fn both_sides_get_half_of_the_cpus() {

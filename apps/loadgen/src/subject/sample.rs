@@ -5,8 +5,9 @@
 //! shares are counted once. Cost: a read of `/proc` for each process of the machine. Where it breaks: a child that
 //! died and is not reaped yet is counted only when it is; [`settled`] waits for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,34 @@ pub fn settled(root: u32) -> Sample {
         }
         last = now;
     }
+}
+
+/// The CPU time of each live thread of `root` and all its descendants.
+#[must_use]
+pub fn threads(root: u32) -> BTreeMap<i32, Duration> {
+    let mut found = BTreeMap::new();
+    for stat in tree(root) {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", stat.pid)) else { continue };
+        for task in tasks.flatten() {
+            let Some(id) = task.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            found.insert(id, thread_time(&task.path()).unwrap_or_default());
+        }
+    }
+    found
+}
+
+/// The time of the thread that has worked most since `before`; one that has ended meanwhile is not seen.
+#[must_use]
+pub fn busiest(before: &BTreeMap<i32, Duration>, after: &BTreeMap<i32, Duration>) -> Duration {
+    let since =
+        |(id, time): (&i32, &Duration)| time.saturating_sub(before.get(id).copied().unwrap_or_default());
+    after.iter().map(since).max().unwrap_or_default()
+}
+
+/// Nanoseconds on a CPU: the first number of `schedstat`.
+fn thread_time(task: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(task.join("schedstat")).ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Proportional set size of `root` and all its descendants, in bytes.
@@ -110,6 +139,8 @@ mod tests {
             .unwrap();
         let sample = settled(shell.id());
         let burnt = sample.cpu;
+        let threads = threads(shell.id());
+        let most = busiest(&BTreeMap::new(), &threads);
         let pss = memory(shell.id());
         for stat in tree(shell.id()).iter().rev() {
             nix::sys::signal::kill(Pid::from_raw(stat.pid), nix::sys::signal::Signal::SIGKILL).unwrap();
@@ -117,6 +148,9 @@ mod tests {
         shell.wait().unwrap();
         assert_eq!(sample.processes, 2, "{sample:?}");
         assert!(burnt > Duration::from_millis(20), "{burnt:?}");
+        assert_eq!(threads.len(), 2, "{threads:?}");
+        assert!(most > Duration::ZERO && most <= burnt, "{most:?} {burnt:?}");
+        assert_eq!(busiest(&threads, &threads), Duration::ZERO);
         assert!(pss.unwrap() > 50_000, "{pss:?}");
         assert_eq!(take(shell.id()).processes, 0);
     }

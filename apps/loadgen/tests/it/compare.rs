@@ -11,7 +11,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -20,13 +21,12 @@ use nix::unistd::{Pid, mkfifo};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tool::{Ran, correct, echo, every, loadgen, serve};
+use crate::tool::{Ran, correct, echo, every, loadgen, pool, serve};
 
-const SHORT: [&str; 10] = ["compare", "-w", "20ms", "-x", "1", "-c", "4", "--quiet", "--seed", "1"];
+const SHORT: [&str; 8] = ["compare", "-w", "20ms", "-x", "1", "--quiet", "--seed", "1"];
 
 /// What the script says when it is asked for its modes.
-const MODES: &str =
-    r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}]"#;
+const MODES: &str = r#"[{"name": "thread", "serves": "as-many-as-come"}, {"name": "process", "serves": "as-many-as-come"}, {"name": "pool", "serves": "as-many-as-workers"}]"#;
 
 /// A folder with a script that plays the server, and the named pipes that it is held by.
 struct Fake {
@@ -68,6 +68,7 @@ impl Fake {
             .args(["--tcp-echo", &program])
             .args(more)
             .args(if more.contains(&"-d") { &[][..] } else { &["-d", "100ms"] })
+            .args(if more.contains(&"-c") { &[][..] } else { &["-c", "4"] })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -145,8 +146,8 @@ fn a_server_that_is_no_server_is_told_so() {
 
 #[test]
 fn a_server_that_dies_in_the_run_costs_its_own_row_only() {
-    let fake_pipe: std::sync::Arc<std::sync::OnceLock<PathBuf>> = std::sync::Arc::default();
-    let (pipe, often, once) = (std::sync::Arc::clone(&fake_pipe), every(100), std::sync::Once::new());
+    let fake_pipe: Arc<std::sync::OnceLock<PathBuf>> = Arc::default();
+    let (pipe, often, once) = (Arc::clone(&fake_pipe), every(100), std::sync::Once::new());
     let deadly = serve(move |stream, _| {
         echo(stream, |_| {
             if often() {
@@ -203,6 +204,28 @@ fn a_server_that_answers_wrongly_or_leaves_badly_has_failed() {
         reasons(row(&report, "thread")).contains("did not leave cleanly: it ended with exit code 5"),
         "{report}"
     );
+}
+
+/// A pool leaves as many waiting as it has no workers for; any more of them hang.
+#[test]
+fn only_connections_above_the_workers_may_wait_for_ever() {
+    let workers = loadgen::subject::placement::allowed_cpus().len();
+    let script = format!("ready {}; hold", pool(workers));
+    let connections = (workers + 2).to_string();
+    let more =
+        ["--modes", "thread,pool", "--workloads", "persistent", "-T", "400ms", "-J", "-c", &connections];
+    let ran = Fake::new(&script).ran(&more);
+    let report = ran.json();
+    let few = row(&report, &format!("pool ({workers} workers)"));
+    assert!(["ok", "suspect"].contains(&few["verdict"]["level"].as_str().unwrap()), "{few}");
+    assert_eq!(few["served"], workers, "{few}");
+    for hangs in ["thread", "pool (64 workers)"] {
+        let row = row(&report, hangs);
+        assert_eq!(
+            (&row["verdict"]["level"], &row["errors"][0]["class"]),
+            (&"failed".into(), &"timed_out".into())
+        );
+    }
 }
 
 #[test]
@@ -269,6 +292,40 @@ fn ctrl_c_stops_the_server_and_gives_130() {
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
     assert!(ran.stdout.contains("INTERRUPTED"), "{}", ran.stdout);
     assert!(is_gone(&alive));
+}
+
+/// A server that never becomes quiet is looked at for some time; the replies of that time are none of the trial's.
+#[test]
+fn an_interrupted_trial_counts_what_came_in_its_time_only() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let times = Arc::clone(&seen);
+    let server = serve(move |stream, _| {
+        echo(stream, |_| {
+            let now = Instant::now();
+            let mut times = times.lock().unwrap();
+            times.push(now);
+            if now - times[0] > Duration::from_millis(600) {
+                let _ = tell.try_send(());
+            }
+            true
+        });
+    });
+    let fake = Fake::new(&format!("ready {server}; while :; do :; done"));
+    let child = fake.start(&["--modes", "thread", "--workloads", "persistent", "-d", "60s", "-J"]);
+    told.recv_timeout(Duration::from_secs(20)).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    // between the warm-up and the measuring nothing was sent, for as long as the server was looked at
+    let times = seen.lock().unwrap();
+    let pause = times.windows(2).max_by_key(|pair| pair[1] - pair[0]).unwrap();
+    let measured = (*times.last().unwrap() - pause[1]).as_secs_f64();
+    let (client, report) = (ran.client(), ran.json());
+    assert!((measured - client["seconds"].as_f64().unwrap()).abs() < 0.1, "{measured}: {client}");
+    assert!(client["busy"].is_null() && client["cpu_seconds"].is_null(), "{client}");
+    let reasons = reasons(row(&report, "thread"));
+    assert!(reasons.contains("interrupted") && !reasons.contains("others used"), "{reasons}");
 }
 
 #[test]

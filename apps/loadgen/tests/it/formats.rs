@@ -56,7 +56,7 @@ fn golden(name: &str, text: &str) {
     assert!(text == expected, "{name} differs; expected:\n{expected}\ngot:\n{text}");
 }
 
-fn load(reconnect: Option<u64>) -> Load {
+pub(crate) fn load(reconnect: Option<u64>) -> Load {
     Load {
         connections: 50,
         stop: Stop::After(Duration::from_secs(2)),
@@ -69,7 +69,7 @@ fn load(reconnect: Option<u64>) -> Load {
     }
 }
 
-fn blank(command: &'static str) -> Report {
+pub(crate) fn blank(command: &'static str) -> Report {
     Report {
         schema: 1,
         command,
@@ -175,24 +175,31 @@ fn reset() -> ErrorCount {
     }
 }
 
-fn trial(number: u32, workload: &str, subject: &str, client: Client, server: Option<Cost>) -> Trial {
+pub(crate) fn trial(
+    number: u32,
+    workload: &str,
+    subject: &str,
+    client: Client,
+    server: Option<Cost>,
+) -> Trial {
     Trial {
         trial: number,
         workload: workload.into(),
         subject: subject.into(),
         verdict: Verdict::ok(),
-        limited_by: Some(if client.busy > 0.9 { Limit::Client } else { Limit::Server }),
+        limited_by: Some(if client.busy > Some(0.9) { Limit::Client } else { Limit::Server }),
         client: Some(client),
         server,
         machine: Some(Between { busy: 0.75, listen_overflows: 0 }),
     }
 }
 
-fn client(rate: f64, served: usize) -> Client {
+pub(crate) fn client(rate: f64, served: usize) -> Client {
     let ok = (rate * 2.0) as u64;
     Client {
         ending: Ending::Completed,
         seconds: 2.0,
+        drain_seconds: 0.0,
         requests_per_second: rate,
         requests: Books {
             in_flight_at_start: 50 - served as u64,
@@ -203,7 +210,15 @@ fn client(rate: f64, served: usize) -> Client {
             balanced: true,
             warmup_ok: ok / 4,
         },
-        connections: Connections { requested: 50, established: 50, served, opened: 0 },
+        connections: Connections {
+            requested: 50,
+            established: 50,
+            served,
+            unanswered: 0,
+            opened: 0,
+            connecting_at_end: 0,
+            stuck_at_end: 0,
+        },
         reply: Quantiles {
             count: ok,
             p50: 430_000,
@@ -218,16 +233,17 @@ fn client(rate: f64, served: usize) -> Client {
         connect: None,
         errors: vec![],
         first_wrong: None,
-        cpu_seconds: 1.9,
-        busy: if served == 2 { 0.95 } else { 0.7 },
+        cpu_seconds: Some(1.9),
+        busy: Some(if served == 2 { 0.95 } else { 0.7 }),
     }
 }
 
-fn cost(cpu: f64, memory: Option<f64>) -> Cost {
+pub(crate) fn cost(cpu: f64, memory: Option<f64>) -> Cost {
     Cost {
         cpu_seconds: 1.8,
         cpu_us_per_request: cpu,
         busy: 0.9,
+        busiest_thread: 0.4,
         context_switches_per_request: Some(1.05),
         page_faults_per_request: Some(0.01),
         memory_per_connection: memory,

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod doubts;
 mod formats;
+mod rows;
 mod run;
 mod stop;
 mod tool;

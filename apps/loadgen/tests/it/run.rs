@@ -151,6 +151,30 @@ fn a_server_that_closes_early_is_told_from_one_that_resets() {
     assert!(classes.iter().any(|class| class == "reset" || class == "closed_early"), "{classes:?}");
 }
 
+/// Also where the sending itself fails, a failed connection is replaced after a pause that doubles each time.
+#[test]
+fn a_server_that_resets_while_much_is_sent_is_not_stormed() {
+    let server = serve(|stream, _| {
+        // until the client's socket is full, so that it waits for room
+        let mut queue = vec![0; 8 << 20];
+        let (mut before, mut same) = (0, 0);
+        while same < 50 {
+            let now = stream.peek(&mut queue).unwrap();
+            same = if now == before { same + 1 } else { 0 };
+            before = now;
+            std::thread::yield_now();
+        }
+        // unread bytes make a reset of this close
+        drop(stream);
+    });
+    let ran = short(server, &["-c", "1", "-s", "16MiB", "--reconnect", "1", "-w", "0", "-d", "400ms"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let errors = ran.client()["errors"].clone();
+    let failed: u64 = errors.as_array().unwrap().iter().map(|e| e["connections"].as_u64().unwrap()).sum();
+    // pauses of 1, 2, 4, ... 256 ms
+    assert!((1..=12).contains(&failed), "{errors}");
+}
+
 #[test]
 fn a_server_that_stalls_is_timed_out() {
     let server = serve(|stream, number| {
@@ -198,16 +222,46 @@ fn no_server_at_all_is_one_helpful_line() {
 
 #[test]
 fn a_small_pool_serves_as_many_as_it_has_workers_and_that_is_no_error() {
-    let ran = short(pool(2), &["-c", "50", "-T", "100ms"]);
+    let ran = short(pool(2), &["-c", "50", "-T", "300ms"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let client = ran.client();
     assert_eq!(client["connections"]["served"], 2);
     assert_eq!(client["connections"]["established"], 50);
     assert_eq!(client["requests"]["in_flight_at_end"], 48);
+    // but nobody knows that it is a pool: it may as well be a server that hangs
+    let verdict = &ran.json()["trials"][0]["verdict"];
+    assert_eq!(verdict["level"], "suspect");
+    assert!(
+        verdict["reasons"].to_string().contains("48 connections had no reply within 300 ms"),
+        "{verdict}"
+    );
     assert_eq!(client["requests"]["balanced"], true);
     // where connections come and go, everybody's turn comes
     let ran = short(pool(2), &["-c", "10", "--reconnect", "1"]);
     assert_eq!((ran.code, &ran.client()["connections"]["served"]), (Some(0), &10.into()), "{}", ran.stderr);
+}
+
+/// With the first reply, the others are not yet left waiting: each has its own time limit.
+#[test]
+fn a_first_reply_is_waited_for_as_long_as_any_other() {
+    for _ in 0..3 {
+        let ran = short(correct(), &["-c", "50", "-n", "50", "-w", "0"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.client()["requests"]["ok"], 50, "{}", ran.stdout);
+    }
+}
+
+/// A connection that carries one request has one under way, however deep the pipeline.
+#[test]
+fn a_pipeline_is_no_deeper_than_its_connections_live() {
+    for (reconnect, words) in
+        [("1", "64 B messages, a new"), ("4", "messages, 4 under way on each, replaced")]
+    {
+        let server = correct().to_string();
+        let load = ["run", &server, "-n", "16", "-w", "0", "-c", "2", "-P", "16", "--reconnect", reconnect];
+        let ran = ran(&load);
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
 }
 
 #[test]

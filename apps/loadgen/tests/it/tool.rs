@@ -62,7 +62,7 @@ pub(crate) fn short(server: SocketAddr, more: &[&str]) -> Ran {
     if !more.contains(&"-w") {
         arguments.extend(["-w", "50ms"]);
     }
-    if !more.contains(&"-n") {
+    if !more.contains(&"-n") && !more.contains(&"-d") {
         arguments.extend(["-d", "200ms"]);
     }
     arguments.extend(more);

@@ -1,6 +1,9 @@
 //! Wrong command lines: one line on stderr, nothing on stdout, exit 2.
 
-use crate::tool::ran;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::tool::{correct, loadgen, ran};
 
 #[test]
 fn a_usage_error_is_one_line_and_exit_2() {
@@ -22,6 +25,21 @@ fn a_usage_error_is_one_line_and_exit_2() {
         );
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     }
+}
+
+/// The name of a file may be any bytes.
+#[test]
+fn an_argument_that_is_no_utf_8_is_no_reason_to_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(OsStr::from_bytes(b"r\xff.json"));
+    let output = loadgen(&["run", &correct().to_string(), "-n", "5", "-w", "0", "--quiet", "-J", "-o"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let command_line = report["command_line"].as_array().unwrap();
+    assert!(command_line.last().unwrap().as_str().unwrap().ends_with("r\u{fffd}.json"), "{command_line:?}");
 }
 
 #[test]

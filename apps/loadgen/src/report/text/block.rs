@@ -8,7 +8,7 @@ use super::{cells, wrap};
 use crate::measure::Quantiles;
 use crate::measure::verdict::Limit;
 use crate::report::Report;
-use crate::report::data::{Client, Trial};
+use crate::report::data::{Client, Connections, Trial};
 use crate::report::summary::Row;
 use crate::trial::show_error;
 
@@ -23,21 +23,19 @@ pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
         if report.trials.len() > 1 {
             out.push_str(&format!("trial {}\n", trial.trial));
         }
-        if let Some(client) = &trial.client {
-            out.push_str(&figures(trial, client));
-        }
+        out.push_str(&match &trial.client {
+            Some(client) => figures(trial, client),
+            None => line("verdict", &format!("{}: {}", trial.verdict.level.word(), trial.verdict.words())),
+        });
     }
     for row in rows.iter().filter(|row| row.trials > 1) {
-        let requests = format!(
-            "{} requests/s ({})",
-            cells::count(row.requests_per_second),
-            cells::plus_minus(row.requests_per_second, row.trials)
-        );
+        let range = cells::plus_minus(row.requests_per_second);
+        let requests = format!("{} requests/s ({range})", cells::count(row.requests_per_second));
         let times = format!(
             "p50 {} · p99 {} · max {}",
             cells::time(row.p50),
             cells::time(row.p99),
-            cells::time(row.max)
+            cells::longest(row.max)
         );
         out.push_str(&format!("median of {} trials\n", row.trials));
         out.push_str(&line("requests", &requests));
@@ -75,17 +73,10 @@ fn figures(trial: &Trial, client: &Client) -> String {
     if let Some(connect) = &client.connect {
         out.push_str(&line("connect time", &times(connect)));
     }
-    let c = &client.connections;
-    let opened = if c.opened > 0 {
-        format!("; {} opened while measuring", show_count(c.opened))
-    } else {
-        String::new()
-    };
-    let served =
-        format!("{} served of {} established of {} requested{opened}", c.served, c.established, c.requested);
-    out.push_str(&line("connections", &served));
+    out.push_str(&line("connections", &connections(&client.connections)));
     if client.errors.is_empty() {
-        out.push_str(&line("errors", "none; every byte of every reply was right"));
+        let praise = if client.requests.ok > 0 { "; every byte of every reply was right" } else { "" };
+        out.push_str(&line("errors", &format!("none{praise}")));
     }
     for error in &client.errors {
         out.push_str(&line("errors", &show_error(error)));
@@ -103,8 +94,21 @@ fn figures(trial: &Trial, client: &Client) -> String {
     out + &line("verdict", trial.verdict.level.word())
 }
 
+fn connections(c: &Connections) -> String {
+    let mut text =
+        format!("{} served of {} established of {} requested", c.served, c.established, c.requested);
+    if c.opened > 0 {
+        text.push_str(&format!("; {} opened while measuring", show_count(c.opened)));
+    }
+    if c.connecting_at_end > 0 {
+        text.push_str(&format!("; {} under way at the end", plural(c.connecting_at_end as u64, "connect")));
+    }
+    text
+}
+
 fn limited(limit: Limit, client: &Client) -> String {
-    let busy = format!("the busiest client thread was busy {:.0} % of the time", client.busy * 100.0);
+    let share = client.busy.unwrap_or(0.0) * 100.0;
+    let busy = format!("the busiest client thread was busy {share:.0} % of the time");
     match limit {
         Limit::Client | Limit::Both => {
             format!("the client: {busy}; the server may be able to do more (-t adds threads)")

@@ -32,7 +32,7 @@ pub fn columns(memory: bool) -> Vec<Column> {
         plain("p50", |row| time(row.p50)),
         ranged("p99", |row| time(row.p99), |row| row.p99),
         plain("p99.9", |row| time(row.p999)),
-        plain("max", |row| time(row.max)),
+        plain("max", |row| longest(row.max)),
         if memory {
             plain("memory\n/conn.", |row| size(row.memory_per_connection))
         } else {
@@ -84,17 +84,37 @@ pub fn time(spread: Option<Spread>) -> String {
     spread.map_or(NONE.to_owned(), |s| show_duration(Duration::from_nanos(s.median.round() as u64)))
 }
 
+/// The longest of all trials, in nanoseconds.
+#[must_use]
+pub fn longest(spread: Option<Spread>) -> String {
+    time(spread.map(|s| Spread { median: s.high, ..s }))
+}
+
 /// Bytes as a size.
 #[must_use]
 pub fn size(spread: Option<Spread>) -> String {
     spread.map_or(NONE.to_owned(), |s| show_size(s.median.round() as u64))
 }
 
-/// `±3 %`, or nothing where there was only one trial.
+/// `±3 %`, or nothing where there is only one figure.
 #[must_use]
-pub fn plus_minus(spread: Option<Spread>, trials: usize) -> String {
+pub fn plus_minus(spread: Option<Spread>) -> String {
     match spread {
-        Some(s) if trials > 1 => format!("±{:.0} %", s.percent()),
+        Some(s) if s.count > 1 => format!("±{:.0} %", s.percent()),
         _ => String::new(),
+    }
+}
+
+impl Column {
+    /// The range of a row's figure; empty where there is none.
+    #[must_use]
+    pub fn range_of(&self, row: &Row) -> String {
+        plus_minus(self.range.and_then(|range| range(row)))
+    }
+
+    /// The figure and its range in one line.
+    #[must_use]
+    pub fn with_range(&self, row: &Row) -> String {
+        format!("{} {}", (self.figure)(row), self.range_of(row)).trim_end().to_owned()
     }
 }

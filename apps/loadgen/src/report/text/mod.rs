@@ -88,8 +88,8 @@ pub fn describe(load: &Load) -> String {
         plural(load.connections as u64, "connection"),
         show_size(load.size as u64)
     );
-    if load.depth > 1 {
-        text.push_str(&format!(", {} under way on each", load.depth));
+    if load.under_way() > 1 {
+        text.push_str(&format!(", {} under way on each", load.under_way()));
     }
     match load.reconnect {
         None => text.push_str(", kept"),

@@ -23,7 +23,7 @@ fn table(rows: &[&Row]) -> String {
     for row in rows {
         let mut line = vec![Cell::new(&row.subject)];
         for column in &columns {
-            let range = cells::plus_minus(column.range.and_then(|range| range(row)), row.trials);
+            let range = column.range_of(row);
             let text = (column.figure)(row);
             line.push(Cell::new(if range.is_empty() { text } else { format!("{text}\n{range}") }));
         }
@@ -46,7 +46,7 @@ fn list(rows: &[&Row]) -> String {
     for row in rows {
         out.push_str(&format!("{}\n", row.subject));
         for column in cells::columns(memory) {
-            out.push_str(&format!("  {:<24}{}\n", cells::one_line(column.title), (column.figure)(row)));
+            out.push_str(&format!("  {:<24}{}\n", cells::one_line(column.title), column.with_range(row)));
         }
     }
     out
