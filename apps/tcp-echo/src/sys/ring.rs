@@ -16,6 +16,9 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 
 /// The group number of the one ring of buffers.
 const GROUP: u16 = 0;
+/// So many buffers are in use at first. The kernel goes round the ring, so all that are in it are touched in turn: few of them stay in
+/// the processor's cache.
+const OFFERED_FIRST: u16 = 64;
 /// Operations that are told to the kernel at a time; more are told in between.
 const SUBMISSIONS: u32 = 1024;
 /// Completions that the kernel can tell before we look; more wait in the kernel.
@@ -218,6 +221,12 @@ impl Ring {
         self.buffers.offer(filled.number);
     }
 
+    /// There were not enough buffers: from now on twice as many are in use, if there are so many.
+    pub(crate) fn use_more_buffers(&mut self) {
+        let offered = self.buffers.offered;
+        self.buffers.offer_more(offered);
+    }
+
     fn push(&mut self, entry: Entry, tag: u64) {
         let entry = entry.user_data(tag);
         loop {
@@ -241,6 +250,8 @@ struct Buffers {
     count: u16,
     size: usize,
     tail: u16,
+    /// So many of them are in use: the kernel's or ours.
+    offered: u16,
 }
 
 impl Buffers {
@@ -250,9 +261,16 @@ impl Buffers {
         let memory: MmapRaw = MmapOptions::new().len(usize::from(count) * size).map_anon()?.into();
         // a huge page would be touched as a whole by the first message
         let _ = memory.advise(Advice::NoHugePage);
-        let mut buffers = Self { ring, memory, count, size, tail: 0 };
-        (0..count).for_each(|number| buffers.offer(number));
+        let mut buffers = Self { ring, memory, count, size, tail: 0, offered: 0 };
+        buffers.offer_more(count.min(OFFERED_FIRST));
         Ok(buffers)
+    }
+
+    /// Offers so many that have never been offered, as far as there are any.
+    fn offer_more(&mut self, more: u16) {
+        let last = self.offered.saturating_add(more).min(self.count);
+        (self.offered..last).for_each(|number| self.offer(number));
+        self.offered = last;
     }
 
     /// A buffer that is not the kernel's: whoever has the [`Filled`] is alone with it.

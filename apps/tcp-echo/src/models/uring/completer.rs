@@ -22,7 +22,7 @@ use crate::stats::WorkerCounters;
 use crate::sys::descriptor;
 use crate::sys::ring::{Completion, Ring};
 
-/// Buffers of a ring: as many messages can be on their way through a loop at a time.
+/// Buffers of a ring, in the end: as many messages can be on their way through a loop at a time.
 const BUFFERS: u16 = 512;
 /// An accept that repeats itself cannot be told how many it may accept; so it is used only while there are more seats than a
 /// burst can fill.
@@ -265,6 +265,9 @@ impl Completer {
     /// Everybody who found no buffer is ordered again: by now some have come back. (All are given back at the latest when what
     /// they hold has been offered to the socket, so this does not go on for ever.)
     fn feed_the_starved(&mut self) {
+        if !self.starved.is_empty() {
+            self.ring.use_more_buffers();
+        }
         for (key, birth) in std::mem::take(&mut self.starved) {
             if let Some(client) = self.clients.get_mut(key)
                 && client.birth == birth
