@@ -18,9 +18,6 @@ use crate::server::Server;
 use crate::session::{Limit, Session};
 use crate::stats::{Problem, WorkerCounters};
 
-/// The exit code of a handler process that panicked.
-pub const PANICKED: i32 = 101;
-
 /// An accepted connection.
 #[derive(Debug)]
 pub struct Connection {

@@ -22,8 +22,10 @@ mod crew;
 mod loops;
 
 // what the user asks for
+pub mod about;
 pub mod check;
 pub mod cli;
+pub mod mode_options;
 pub mod modes;
 pub mod options;
 

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use common::exit::Failure;
 use common::net::{self, Inherited};
 
-use crate::model::Listeners;
+use crate::about::Listeners;
 use crate::options::Options;
 use crate::supervisor;
 

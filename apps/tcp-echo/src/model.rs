@@ -2,14 +2,13 @@
 //!
 //! To add one: write its file under `models/`, with its [`About`], its settings and its `serve`, and enter it here.
 
-use std::fmt;
 use std::io;
 use std::net::TcpListener;
 
 use common::exit::Failure;
-use serde::Serialize;
 
-use crate::cli::ModeOptions;
+use crate::about::{About, Needs};
+use crate::mode_options::{Accept, AcceptingWorkers, ModeOptions, Spawn};
 use crate::models::{
     async_tasks, event_loop, hybrid, iterative, pool, prefork, prethread, process, thread, uring,
 };
@@ -40,117 +39,23 @@ pub enum Mode {
     Uring,
 }
 
-/// What is to be known of a mode before it is chosen.
-#[derive(Debug, Serialize)]
-pub struct About {
-    /// As on the command line.
-    pub name: &'static str,
-    /// What runs.
-    pub runs: &'static str,
-    /// The options that it takes.
-    pub choices: &'static [Choice],
-    /// How many connections it serves at a time.
-    pub serves: Serves,
-    /// The default of `--buffer` in bytes.
-    pub buffer: u64,
-}
-
-/// An option of a mode.
-#[derive(Debug, Serialize)]
-pub struct Choice {
-    /// As on the command line.
-    pub option: &'static str,
-    /// The values that it may have, the default first; none listed: a number or a size.
-    pub values: &'static [&'static str],
-}
-
-impl Choice {
-    /// An option that takes a number or a size.
-    #[must_use]
-    pub const fn number(option: &'static str) -> Self {
-        Self { option, values: &[] }
-    }
-
-    /// An option that takes one of these, the first by default.
-    #[must_use]
-    pub const fn one_of(option: &'static str, values: &'static [&'static str]) -> Self {
-        Self { option, values }
-    }
-}
-
-/// `--accept open|mutex` or `--workers N`.
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = if self.values.is_empty() { "N".to_owned() } else { self.values.join("|") };
-        write!(f, "{} {values}", self.option)
-    }
-}
-
-/// How many connections are served at a time; the next one waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Serves {
-    /// One.
-    One,
-    /// As many as there are workers.
-    AsManyAsWorkers,
-    /// As many as come.
-    AsManyAsCome,
-}
-
-/// What a crash (a memory fault, an abort, a kill) in one handler ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CrashEnds {
-    /// The connection of that handler, with its process.
-    ItsConnection,
-    /// The whole server.
-    Everything,
-}
-
-/// What a model needs from the server before it starts, and what it is called.
-#[derive(Debug)]
-pub struct Needs {
-    /// Buffers to be reserved.
-    pub buffers: usize,
-    /// Descriptors of its own in the server's process.
-    pub descriptors: u64,
-    /// Workers with counters of their own.
-    pub workers: usize,
-    /// Listeners on the one address: more than one share the port (`SO_REUSEPORT`).
-    pub listeners: Listeners,
-    /// What a crash in one handler ends.
-    pub crash: CrashEnds,
-    /// The model with what tells it from others, for reports: `pool of 2 workers`.
-    pub label: String,
-}
-
-/// How the port is listened on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listeners {
-    /// One listener.
-    One,
-    /// So many, between which the kernel chooses.
-    Reuseport(usize),
-}
-
 /// A concurrency model with its own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
     /// See [`iterative`].
     Iterative,
     /// See [`process`].
-    Process(process::Spawn),
+    Process(Spawn),
     /// See [`prefork`].
-    Prefork(prefork::Settings),
+    Prefork(AcceptingWorkers),
     /// See [`thread`].
     Thread(thread::Settings),
     /// See [`prethread`].
-    Prethread(prethread::Settings),
+    Prethread(AcceptingWorkers),
     /// See [`pool`].
     Pool(pool::Settings),
     /// See [`event_loop`].
-    EventLoop(event_loop::Settings),
+    EventLoop(AcceptingWorkers),
     /// See [`hybrid`].
     Hybrid(hybrid::Settings),
     /// See [`async_tasks`].
@@ -186,12 +91,12 @@ impl Model {
     pub fn new(mode: Mode, options: &ModeOptions) -> Result<Self, Failure> {
         Ok(match mode {
             Mode::Iterative => Self::Iterative,
-            Mode::Process => Self::Process(options.spawn.unwrap_or(process::Spawn::Fork)),
-            Mode::Prefork => Self::Prefork(prefork::Settings::from(options)?),
+            Mode::Process => Self::Process(options.spawn.unwrap_or(Spawn::Fork)),
+            Mode::Prefork => Self::Prefork(AcceptingWorkers::from(options, Accept::Open)?),
             Mode::Thread => Self::Thread(thread::Settings::from(options)?),
-            Mode::Prethread => Self::Prethread(prethread::Settings::from(options)?),
+            Mode::Prethread => Self::Prethread(AcceptingWorkers::from(options, Accept::Open)?),
             Mode::Pool => Self::Pool(pool::Settings::from(options)?),
-            Mode::EventLoop => Self::EventLoop(event_loop::Settings::from(options)?),
+            Mode::EventLoop => Self::EventLoop(AcceptingWorkers::from(options, Accept::Shared)?),
             Mode::Hybrid => Self::Hybrid(hybrid::Settings::from(options)?),
             Mode::Async => Self::Async(async_tasks::Settings::from(options)?),
             Mode::Uring => Self::Uring(uring::Settings::from(options)?),
@@ -204,11 +109,11 @@ impl Model {
         match self {
             Self::Iterative => iterative::needs(),
             Self::Process(spawn) => process::needs(*spawn),
-            Self::Prefork(settings) => settings.needs(max_connections),
+            Self::Prefork(workers) => prefork::needs(workers.at_most(max_connections)),
             Self::Thread(_) => thread::needs(max_connections),
-            Self::Prethread(settings) => settings.needs(max_connections),
+            Self::Prethread(workers) => prethread::needs(workers.at_most(max_connections)),
             Self::Pool(settings) => settings.needs(),
-            Self::EventLoop(settings) => settings.needs(),
+            Self::EventLoop(workers) => event_loop::needs(*workers),
             Self::Hybrid(settings) => settings.needs(),
             Self::Async(settings) => settings.needs(),
             Self::Uring(settings) => settings.needs(),

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::ModeOptions;
-use crate::model::{About, CrashEnds, Mode, Model, Serves};
+use crate::about::{About, CrashEnds, Serves};
+use crate::mode_options::ModeOptions;
+use crate::model::{Mode, Model};
 
 /// A mode, for a machine.
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cli::Order;
+use crate::mode_options::Order;
 
 /// The queue.
 #[derive(Debug)]

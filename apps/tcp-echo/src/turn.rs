@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::cli::Accept;
+use crate::mode_options::Accept;
 use crate::sys::robust::RobustMutex;
 
 /// How the turn is kept; made before the workers are.

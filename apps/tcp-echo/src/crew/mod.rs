@@ -22,9 +22,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use crate::cli::Order;
+use crate::children::dies_with;
 use crate::handler::Connection;
-use crate::models::process::dies_with;
+use crate::mode_options::Order;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;

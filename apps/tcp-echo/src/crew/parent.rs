@@ -13,10 +13,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Crew, Job, Life};
 use crate::accept::{self, BackOff};
-use crate::cli::Order;
 use crate::ending;
 use crate::handler::Connection;
-use crate::models::pool::OnFull;
+use crate::mode_options::OnFull;
+use crate::mode_options::Order;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;

@@ -21,9 +21,9 @@ use common::exit::Failure;
 use common::units::plural;
 
 use super::event_loop::{self, Job};
-use crate::cli::{Accept, ModeOptions};
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::loops::STACK;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{Accept, AcceptingWorkers, ModeOptions};
 use crate::queue::Queue;
 use crate::server::Server;
 
@@ -52,12 +52,12 @@ impl Settings {
         Ok(Self { workers, offload: options.offload()? })
     }
 
-    fn of_loops(self) -> event_loop::Settings {
-        event_loop::Settings { workers: self.workers, accept: Accept::Shared }
+    fn of_loops(self) -> AcceptingWorkers {
+        AcceptingWorkers { workers: self.workers, accept: Accept::Shared }
     }
 
     pub(crate) fn needs(&self) -> Needs {
-        let loops = self.of_loops().needs();
+        let loops = event_loop::needs(self.of_loops());
         let (workers, threads) = (plural(self.workers as u64, "loop"), plural(self.offload as u64, "thread"));
         Needs {
             // a loop has one, too, and never uses it

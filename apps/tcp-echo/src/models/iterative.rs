@@ -23,8 +23,8 @@ use std::io;
 use std::net::TcpListener;
 
 use super::prethread;
-use crate::cli::Accept;
-use crate::model::{About, CrashEnds, Listeners, Needs, Serves};
+use crate::about::{About, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{Accept, AcceptingWorkers};
 use crate::server::Server;
 
 /// For the list of modes.
@@ -49,5 +49,5 @@ pub(crate) fn needs() -> Needs {
 
 /// Serves until a stop is requested and the connections have drained.
 pub(crate) fn serve(listeners: Vec<TcpListener>, server: &'static Server) -> io::Result<()> {
-    prethread::serve(listeners, server, prethread::Settings { workers: 1, accept: Accept::Open })
+    prethread::serve(listeners, server, AcceptingWorkers { workers: 1, accept: Accept::Open })
 }

@@ -25,14 +25,12 @@ use std::io;
 use std::net::TcpListener;
 use std::thread;
 
-use common::exit::Failure;
-
-use super::pool::OnFull;
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::{self, BackOff};
-use crate::cli::{Accept, ModeOptions, Order};
 use crate::crew::{self, Channel, Parent, Source};
 use crate::handler::Connection;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::OnFull;
+use crate::mode_options::{AcceptingWorkers, Order};
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::turn::Turn;
@@ -49,36 +47,17 @@ pub(crate) const ABOUT: About = About {
     buffer: 16 << 10,
 };
 
-/// What `--mode prefork` can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How many processes.
-    pub workers: usize,
-    /// How they get their connections.
-    pub accept: Accept,
-}
-
-impl Settings {
-    pub(crate) fn from(options: &ModeOptions) -> Result<Self, Failure> {
-        Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Open) })
-    }
-
-    pub(crate) fn needs(&self, max_connections: u32) -> Needs {
-        let accept = self.accept;
-        // each serves one connection at a time, so that many are enough
-        let workers = self.workers.min(max_connections as usize);
-        let listeners =
-            if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One };
-        Needs {
-            // each process has its own copy of one
-            buffers: 1,
-            // a channel to each worker, and its listener
-            descriptors: workers as u64 * if listeners == Listeners::One { 1 } else { 2 },
-            workers,
-            listeners,
-            crash: CrashEnds::ItsConnection,
-            label: format!("prefork of {}", accept.with_workers(workers)),
-        }
+pub(crate) fn needs(workers: AcceptingWorkers) -> Needs {
+    let listeners = workers.listeners();
+    Needs {
+        // each process has its own copy of one
+        buffers: 1,
+        // a channel to each worker, and its listener
+        descriptors: workers.workers as u64 * if listeners == Listeners::One { 1 } else { 2 },
+        workers: workers.workers,
+        listeners,
+        crash: CrashEnds::ItsConnection,
+        label: format!("prefork of {workers}"),
     }
 }
 
@@ -86,12 +65,12 @@ impl Settings {
 pub(crate) fn serve(
     listeners: Vec<TcpListener>,
     server: &'static Server,
-    settings: Settings,
+    settings: AcceptingWorkers,
 ) -> io::Result<()> {
     let listeners: &'static [TcpListener] = Box::leak(listeners.into_boxed_slice());
     let turn = Turn::new(settings.accept)?;
     let life = move |number, channel: &Channel| work(number, listeners, &turn, channel, server);
-    let workers = settings.workers.min(server.options.max_connections as usize);
+    let workers = settings.at_most(server.options.max_connections).workers;
     // at the end all that is left may wait: the backlog is bounded
     let queue = (Order::Fifo, server.options.backlog as usize, OnFull::Wait);
     Parent::new(Source::Workers(listeners), workers, Box::new(life), server, queue).serve()

@@ -24,14 +24,13 @@ use std::net::TcpListener;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use common::exit::Failure;
 use common::signals;
 
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::{self, Acceptor, BackOff};
-use crate::cli::{Accept, ModeOptions};
 use crate::ending;
 use crate::handler::Connection;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{Accept, AcceptingWorkers};
 use crate::queue::Queue;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -48,36 +47,15 @@ pub(crate) const ABOUT: About = About {
 /// A worker's stack: the handler needs a few KiB.
 const STACK: usize = 128 * 1024;
 
-/// What `--mode prethread` can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How many threads.
-    pub workers: usize,
-    /// How they get their connections.
-    pub accept: Accept,
-}
-
-impl Settings {
-    pub(crate) fn from(options: &ModeOptions) -> Result<Self, Failure> {
-        Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Open) })
-    }
-
-    pub(crate) fn needs(&self, max_connections: u32) -> Needs {
-        let accept = self.accept;
-        // each serves one connection at a time, so that many are enough
-        let workers = self.workers.min(max_connections as usize);
-        Needs {
-            buffers: workers,
-            descriptors: if accept == Accept::Reuseport { workers as u64 } else { 0 },
-            workers,
-            listeners: if accept == Accept::Reuseport {
-                Listeners::Reuseport(workers)
-            } else {
-                Listeners::One
-            },
-            crash: CrashEnds::Everything,
-            label: format!("prethread of {}", accept.with_workers(workers)),
-        }
+pub(crate) fn needs(workers: AcceptingWorkers) -> Needs {
+    let listeners = workers.listeners();
+    Needs {
+        buffers: workers.workers,
+        descriptors: if listeners == Listeners::One { 0 } else { workers.workers as u64 },
+        workers: workers.workers,
+        listeners,
+        crash: CrashEnds::Everything,
+        label: format!("prethread of {workers}"),
     }
 }
 
@@ -96,7 +74,7 @@ struct Team {
 pub(crate) fn serve(
     listeners: Vec<TcpListener>,
     server: &'static Server,
-    settings: Settings,
+    settings: AcceptingWorkers,
 ) -> io::Result<()> {
     let seats = server.options.max_connections;
     let team: &'static Team = Box::leak(Box::new(Team {
@@ -105,7 +83,7 @@ pub(crate) fn serve(
         last: Queue::new(seats as usize),
         broken: OnceLock::new(),
     }));
-    for number in 0..settings.workers.min(seats as usize) {
+    for number in 0..settings.at_most(seats).workers {
         thread::Builder::new()
             .stack_size(STACK)
             .spawn(move || work(number, team, server))

@@ -30,15 +30,16 @@ use common::signals::{self, OnStop};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getpid};
-use rustix::process::set_parent_process_death_signal;
 
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::children;
-use crate::handler::{self, Connection, PANICKED};
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::children::{self, dies_with};
+use crate::handler::{self, Connection};
+use crate::mode_options::Spawn;
 use crate::options::{BUFFER_MAX, Options};
 use crate::server::Server;
 use crate::stats::{Counters, Problem};
+use crate::sys::exit::PANICKED;
 use crate::sys::{fork, reap};
 
 /// For the list of modes.
@@ -68,15 +69,6 @@ static BUFFER: Mutex<[u8; BUFFER_MAX]> = Mutex::new([0; BUFFER_MAX]);
 
 /// Killed children are waited for so long at most.
 const REAP_TIME: Duration = Duration::from_secs(1);
-
-/// How a child is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Spawn {
-    /// A copy of the parent.
-    Fork,
-    /// This program, started anew.
-    Exec,
-}
 
 /// Serves until a stop is requested and the connections have drained.
 pub(crate) fn serve(listener: TcpListener, server: &'static Server, spawn: Spawn) -> io::Result<()> {
@@ -135,15 +127,6 @@ fn fork_for(
     })?;
     seat.goes_to_child();
     Ok(())
-}
-
-/// Ties this process's life to its parent's. `false` if the parent was gone before the tie was there: then nobody
-/// waits for us. The tie is to the parent's thread, so only its main thread makes children. (These calls are made in place: the
-/// C library's stand on a page of their own, and each page that a child touches costs it a fault.)
-#[inline(always)]
-pub(crate) fn dies_with(parent: Pid) -> bool {
-    let tied = set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
-    tied && rustix::process::Pid::as_raw(rustix::process::getppid()) == parent.as_raw()
 }
 
 /// An executed child serves it: this program with the socket as its stdin. (`posix_spawn` does not copy the parent's page

@@ -24,10 +24,10 @@ use std::thread;
 use common::exit::Failure;
 use common::signals;
 
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::cli::ModeOptions;
 use crate::handler::Connection;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::ModeOptions;
 use crate::queue::Queue;
 use crate::server::Server;
 use crate::stats::Problem;

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::Pid;
 
-use crate::handler::PANICKED;
+use super::exit::PANICKED;
 use crate::stats::{Counters, Problem};
 
 /// Linux gives no higher number (`PID_MAX_LIMIT`).

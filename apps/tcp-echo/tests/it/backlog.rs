@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use tcp_echo::model::Listeners;
+use tcp_echo::about::Listeners;
 
 use crate::server::Start;
 use crate::variants::{ALL, Variant};

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
-use tcp_echo::model::Listeners;
+use tcp_echo::about::Listeners;
 
 use crate::client::Client;
 use crate::inspect::descriptors;

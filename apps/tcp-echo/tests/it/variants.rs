@@ -1,9 +1,10 @@
 //! The models and their sub-options: the list that every property is tested on. It stands in `model.rs`.
 
 use clap::Parser;
+use tcp_echo::about::{CrashEnds, Listeners, Needs, Serves};
 use tcp_echo::check::check;
 use tcp_echo::cli::Arguments;
-use tcp_echo::model::{CrashEnds, Listeners, Mode, Needs, Serves};
+use tcp_echo::model::Mode;
 
 /// A way to run the server.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tcp_echo::model::Serves;
+use tcp_echo::about::Serves;
 
 use crate::client::Client;
 use crate::custom::like;

@@ -38,11 +38,11 @@ use common::units::plural;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Builder, Handle};
 
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::cli::ModeOptions;
 use crate::ending;
 use crate::loops::STACK;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{ModeOptions, Runtime};
 use crate::server::Server;
 use accepting::accept_all;
 use crowd::Crowd;
@@ -59,17 +59,6 @@ pub(crate) const ABOUT: About = About {
 
 /// After so many polls a runtime asks the kernel for events, even if it has tasks to run. (See above.)
 const EVENT_INTERVAL: u32 = 512;
-
-/// Which threads run the tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Runtime {
-    /// Threads that steal tasks from each other.
-    Multi,
-    /// One thread.
-    Current,
-    /// Threads that share nothing.
-    PerCore,
-}
 
 /// What `--mode async` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

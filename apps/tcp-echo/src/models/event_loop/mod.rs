@@ -33,17 +33,16 @@ use std::io;
 use std::net::TcpListener;
 use std::thread;
 
-use common::exit::Failure;
 use mio::{Interest, Poll, Waker};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
+use crate::about::{About, Choice, CrashEnds, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::cli::{Accept, ModeOptions};
 use crate::ending;
 use crate::loops::STACK;
 use crate::loops::crowd::Crowd;
 use crate::loops::intake::Intake;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{Accept, AcceptingWorkers};
 use crate::queue::Queue;
 use crate::server::Server;
 use crate::sys::descriptor;
@@ -62,33 +61,15 @@ pub(crate) const ABOUT: About = About {
     buffer: 64 << 10,
 };
 
-/// What `--mode event-loop` can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How many loops.
-    pub workers: usize,
-    /// How they get their connections.
-    pub accept: Accept,
-}
-
-impl Settings {
-    pub(crate) fn from(options: &ModeOptions) -> Result<Self, Failure> {
-        Ok(Self { workers: options.workers()?, accept: options.accept.unwrap_or(Accept::Shared) })
-    }
-
-    pub(crate) fn needs(&self) -> Needs {
-        let Self { workers, accept } = *self;
-        let listeners =
-            if accept == Accept::Reuseport { Listeners::Reuseport(workers) } else { Listeners::One };
-        Needs {
-            buffers: workers,
-            // a poll, its waker, its alarm and two copies of a listener each
-            descriptors: 5 * workers as u64,
-            workers,
-            listeners,
-            crash: CrashEnds::Everything,
-            label: format!("event-loop of {}", accept.with_workers(workers)),
-        }
+pub(crate) fn needs(workers: AcceptingWorkers) -> Needs {
+    Needs {
+        buffers: workers.workers,
+        // a poll, its waker, its alarm and two copies of a listener each
+        descriptors: 5 * workers.workers as u64,
+        workers: workers.workers,
+        listeners: workers.listeners(),
+        crash: CrashEnds::Everything,
+        label: format!("event-loop of {workers}"),
     }
 }
 
@@ -96,7 +77,7 @@ impl Settings {
 pub(crate) fn serve(
     listeners: Vec<TcpListener>,
     server: &'static Server,
-    settings: Settings,
+    settings: AcceptingWorkers,
 ) -> io::Result<()> {
     serve_with(listeners, server, settings, None)
 }
@@ -105,10 +86,10 @@ pub(crate) fn serve(
 pub(super) fn serve_with(
     listeners: Vec<TcpListener>,
     server: &'static Server,
-    settings: Settings,
+    settings: AcceptingWorkers,
     offload: Option<&'static Queue<Job>>,
 ) -> io::Result<()> {
-    let Settings { workers, accept } = settings;
+    let AcceptingWorkers { workers, accept } = settings;
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<io::Result<_>>()?;
     let wakers: Vec<Waker> =
         polls.iter().map(|poll| Waker::new(poll.registry(), MAIL)).collect::<io::Result<_>>()?;

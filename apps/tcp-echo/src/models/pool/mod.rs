@@ -23,8 +23,8 @@ use std::net::TcpListener;
 use common::exit::Failure;
 use common::units::plural;
 
-use crate::cli::{ModeOptions, Order, within};
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{ModeOptions, Of, OnFull, Order, within};
 use crate::server::Server;
 
 /// For the list of modes.
@@ -44,24 +44,6 @@ pub(crate) const ABOUT: About = About {
 
 const CAPACITY_DEFAULT: u64 = 128;
 const CAPACITY_MAX: usize = 65_536;
-
-/// What the workers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Of {
-    /// Threads of this process.
-    Threads,
-    /// Processes, forked at the start.
-    Processes,
-}
-
-/// What happens to a connection when the queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum OnFull {
-    /// It waits, and so does everybody behind it.
-    Wait,
-    /// It is closed.
-    Reject,
-}
 
 /// What `--mode pool` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

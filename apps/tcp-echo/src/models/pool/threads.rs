@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use common::signals;
 
-use super::{OnFull, Settings};
+use super::Settings;
 use crate::accept::Acceptor;
 use crate::handler::Connection;
+use crate::mode_options::OnFull;
 use crate::queue::Queue;
 use crate::server::Server;
 use crate::stats::Problem;

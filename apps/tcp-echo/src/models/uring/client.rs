@@ -8,8 +8,8 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::Recv;
 use crate::handler::{self, Ending};
+use crate::mode_options::Recv;
 use crate::resumable::Limits;
 use crate::seats::Seat;
 use crate::server::Server;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use nix::sys::eventfd::EventFd;
 use slab::Slab;
 
-use super::Recv;
 use super::client::{After, Client, Tags};
 use crate::handler::Connection;
 use crate::loops::ACCEPTS;
 use crate::loops::crowd::Crowd;
 use crate::loops::intake::Intake;
 use crate::loops::timers::{Alarm, Naps, Sweep};
+use crate::mode_options::Recv;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stamp::Stamp;

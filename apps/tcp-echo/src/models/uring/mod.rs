@@ -40,14 +40,14 @@ use common::exit::Failure;
 use common::units::plural;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::cli::ModeOptions;
 use crate::ending;
 use crate::handler::Connection;
 use crate::loops::STACK;
 use crate::loops::crowd::Crowd;
 use crate::loops::intake::Intake;
-use crate::model::{About, Choice, CrashEnds, Listeners, Needs, Serves};
+use crate::mode_options::{ModeOptions, Recv};
 use crate::server::Server;
 use completer::Completer;
 
@@ -59,15 +59,6 @@ pub(crate) const ABOUT: About = About {
     serves: Serves::AsManyAsCome,
     buffer: 16 << 10,
 };
-
-/// How data is received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Recv {
-    /// Ordered once a connection, it completes again and again.
-    Multishot,
-    /// Ordered for each message.
-    Oneshot,
-}
 
 /// What `--mode uring` can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
