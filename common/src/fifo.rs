@@ -5,6 +5,7 @@
 //! queue is full, and that is the producer's choice, made anew with every item:
 //!
 //! - [`Sender::put`] waits until there is room: the producer goes at the consumer's pace (back-pressure);
+//! - [`Sender::put_before`] does so for a while: the producer has something else to look after, a stop request for example;
 //! - [`Sender::offer`] gives the item back at once: the producer never waits, and says what it does about the loss.
 //!
 //! The queue ends when one side is gone. With all senders dropped, the receiver still gets every item that is in
@@ -15,7 +16,7 @@
 
 use std::time::Instant;
 
-use crossbeam_channel::{RecvTimeoutError, TrySendError};
+use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, TrySendError};
 
 /// The side that puts items in. May be cloned: many producers are one queue's normal case.
 #[derive(Debug)]
@@ -65,6 +66,17 @@ impl<T> Sender<T> {
     /// The receiver is gone: the item is given back.
     pub fn put(&self, item: T) -> Result<(), T> {
         self.0.send(item).map_err(|refused| refused.0)
+    }
+
+    /// As [`Self::put`], but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    /// There was no room until then, or the receiver is gone: the item is given back.
+    pub fn put_before(&self, item: T, deadline: Instant) -> Result<(), Refused<T>> {
+        self.0.send_deadline(item, deadline).map_err(|refused| match refused {
+            SendTimeoutError::Timeout(item) => Refused::Full(item),
+            SendTimeoutError::Disconnected(item) => Refused::Closed(item),
+        })
     }
 
     /// Puts the item in if there is room now.
@@ -135,6 +147,7 @@ mod tests {
         drop(receiver);
         assert_eq!(sender.put(1), Err(1));
         assert_eq!(sender.offer(2), Err(Refused::Closed(2)));
+        assert_eq!(sender.put_before(3, Instant::now()), Err(Refused::Closed(3)));
     }
 
     #[test]
@@ -154,6 +167,18 @@ mod tests {
         let deadline = Instant::now() + Duration::from_millis(5);
         assert_eq!(receiver.next_before(Some(deadline)), Next::Late);
         assert!(Instant::now() >= deadline);
+    }
+
+    #[test]
+    fn waiting_for_room_ends_at_the_deadline() {
+        let (sender, receiver) = bounded(1);
+        sender.put_before(1, Instant::now()).unwrap();
+        let deadline = Instant::now() + Duration::from_millis(5);
+        assert_eq!(sender.put_before(2, deadline), Err(Refused::Full(2)));
+        assert!(Instant::now() >= deadline);
+        assert_eq!(receiver.next(), Some(1));
+        // there is room again: a deadline that has passed is no reason to refuse it
+        assert_eq!(sender.put_before(3, deadline), Ok(()));
     }
 
     proptest! {

@@ -219,6 +219,12 @@ impl Chat {
         [self.report_at, self.end_at].into_iter().flatten().min()
     }
 
+    /// When this run ends by itself, if nothing happens before; since the start.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Duration> {
+        self.end_at
+    }
+
     /// A deadline has passed.
     pub fn late(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.report_at.is_some_and(|at| at <= now.since_start) {

@@ -6,9 +6,9 @@ use std::process::id;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use common::exit::{FAILED, Failure};
+use common::exit::Failure;
 use common::fifo::{self, Next, Receiver, Sender};
 use common::signals;
 
@@ -20,9 +20,6 @@ use crate::chat::{Chat, Effect, Facts, Now, Role, Saved, SendFailed, Settings, S
 use crate::history::{self, History, Record, What};
 use crate::socket;
 use crate::terminal::{Style, Terminal};
-
-/// A terminal that takes nothing is waited for so long at the end.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What a run needs.
 pub struct Setup {
@@ -85,10 +82,12 @@ pub fn run(setup: Setup) -> Result<u8, Failure> {
     conductor.begin(setup.to.as_deref())?;
     let failed = conductor.until_quit(&events_out, &prompts_in);
     drop(prompts_in);
-    terminal.restore();
     ending.store(true, Ordering::SeqCst);
     signals::wake_poller();
-    conductor.end(&events_out, receiver, printer, failed)
+    let outcome = conductor.end(&events_out, receiver, printer, failed);
+    // the last step: nothing that can be lost waits for the terminal
+    terminal.restore();
+    outcome
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
@@ -132,19 +131,19 @@ fn open_history(
     }
 }
 
-struct Conductor {
-    chat: Chat,
-    effects: Vec<Effect>,
+pub(super) struct Conductor {
+    pub(super) chat: Chat,
+    pub(super) effects: Vec<Effect>,
     started: Instant,
     socket: Arc<UdpSocket>,
-    history: Option<(History, history::Settings)>,
-    screen: Screen,
-    looker: Looker,
-    code: Option<u8>,
+    pub(super) history: Option<(History, history::Settings)>,
+    pub(super) screen: Screen,
+    pub(super) looker: Looker,
+    pub(super) code: Option<u8>,
 }
 
 impl Conductor {
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { since_start: self.started.elapsed(), wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
     }
@@ -163,7 +162,7 @@ impl Conductor {
         self.ask(prompts);
         while self.code.is_none() {
             let deadline = self.chat.deadline().map(|after| self.started + after);
-            let event = match events.next_before(deadline) {
+            let event = match next(events, deadline) {
                 Next::Item(event) => Some(event),
                 Next::Late => None,
                 Next::End => return Some("all threads have ended".into()),
@@ -190,8 +189,12 @@ impl Conductor {
     }
 
     /// `None`: a deadline of the chat has passed.
-    fn handle(&mut self, event: Option<Event>) {
+    pub(super) fn handle(&mut self, event: Option<Event>) {
         let now = self.now();
+        // kept even if the chat has no end any more: it is over then
+        if let Some(end) = self.chat.ends_at() {
+            self.screen.until = Some(self.started + end);
+        }
         match event {
             None => self.chat.late(now, &mut self.effects),
             Some(Event::Came(batch)) => {
@@ -216,7 +219,7 @@ impl Conductor {
     }
 
     /// Does what the chat says, in its order.
-    fn perform(&mut self, now: Now) {
+    pub(super) fn perform(&mut self, now: Now) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
@@ -268,68 +271,14 @@ impl Conductor {
             not_shown: self.screen.not_shown,
         }
     }
-
-    /// Steps 2 to 4 of the order in which all ends.
-    fn end(
-        mut self,
-        events: &Receiver<Event>,
-        receiver: JoinHandle<()>,
-        printer: JoinHandle<()>,
-        mut failed: Option<String>,
-    ) -> Result<u8, Failure> {
-        while failed.is_none() {
-            match events.next() {
-                Some(Event::ReceiverDone(why)) => {
-                    failed = why;
-                    break;
-                }
-                Some(event @ (Event::Came(_) | Event::Back(_))) => self.handle(Some(event)),
-                Some(Event::Line(_) | Event::EndOfInput | Event::Stop) => {}
-                None => break,
-            }
-        }
-        let _ = receiver.join();
-        let now = self.now();
-        self.chat.end(now, &mut self.effects);
-        self.perform(now);
-        self.looker.finish();
-
-        let saved = self.history.map(|(history, _)| history.finish());
-        drop(self.screen);
-        finish_printing(printer);
-        if let Some(why) = failed {
-            return Err(Failure::failed(why));
-        }
-        match saved {
-            Some(finished) if finished.lost > 0 => Err(Failure {
-                message: format!(
-                    "{} could not be saved: {}",
-                    common::units::plural(finished.lost, "record"),
-                    finished
-                        .error
-                        .as_deref()
-                        .unwrap_or("the disk was too slow for the queue (--queue-capacity)")
-                ),
-                code: FAILED,
-            }),
-            Some(finished) if finished.error.is_some() => {
-                Err(Failure::failed(format!("history: {}", finished.error.unwrap_or_default())))
-            }
-            _ => Ok(self.code.unwrap_or_default()),
-        }
-    }
 }
 
-/// Waits for the printer, but not for ever: a terminal may stand still.
-fn finish_printing(printer: JoinHandle<()>) {
-    let (done_in, done) = fifo::bounded::<()>(1);
-    let waiting = thread::Builder::new().spawn(move || {
-        let _ = printer.join();
-        drop(done_in);
-    });
-    if waiting.is_ok() {
-        let _ = done.next_before(Some(Instant::now() + LAST_LINES));
+/// The next event; but a deadline that has passed comes first, however many events wait.
+fn next(events: &Receiver<Event>, deadline: Option<Instant>) -> Next<Event> {
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        return Next::Late;
     }
+    events.next_before(deadline)
 }
 
 fn send(socket: &UdpSocket, to: std::net::SocketAddr, pieces: &[Vec<u8>]) -> Result<(), SendFailed> {

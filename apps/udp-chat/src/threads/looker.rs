@@ -4,12 +4,15 @@
 //! The file is read, not the queue in front of it: so first the saver is asked, through that same queue, to have written
 //! all that was said before the question.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::fifo::{self, Sender};
+use common::units::plural;
 
+use super::patience;
 use crate::chat::Look;
 use crate::history::Flusher;
 use crate::history::read::{self, Query, Who};
@@ -20,6 +23,8 @@ const QUESTIONS: usize = 8;
 const FLUSH: Duration = Duration::from_secs(1);
 /// `/search` shows so many records, the last ones.
 const FOUND: usize = 100;
+/// So many bytes of a record are shown.
+const SHOWN: usize = 4096;
 
 /// The main thread's side of it.
 pub(super) struct Looker {
@@ -37,7 +42,11 @@ impl Looker {
     ///
     /// # Errors
     /// One line for the user.
-    pub(super) fn look(&mut self, look: Look, show: impl Fn(String) + Send + 'static) -> Result<(), String> {
+    pub(super) fn look(
+        &mut self,
+        look: Look,
+        show: impl Fn(String) -> bool + Send + 'static,
+    ) -> Result<(), String> {
         let Some((path, flusher)) = &self.file else {
             return Err("there is no history in this chat".into());
         };
@@ -48,7 +57,9 @@ impl Looker {
                 while let Some(look) = questions.next() {
                     // a full disk is no reason to show nothing
                     let _ = flusher.wait(FLUSH);
-                    answer(&look, &path, &show);
+                    if answer(&look, &path, &show).is_break() {
+                        return;
+                    }
                 }
             };
             let thread = thread::Builder::new().name("looker".into()).spawn(work);
@@ -60,32 +71,65 @@ impl Looker {
         }
     }
 
-    /// Waits for the answers that are still to come.
+    /// Waits for the answers that are still to come; after a stop request, not for ever: nobody may read them, and a
+    /// gigabyte takes its time.
     pub(super) fn finish(self) {
         if let Some((ask, thread)) = self.thread {
             drop(ask);
-            let _ = thread.join();
+            patience::join(thread, || patience::is_over(None));
         }
     }
 }
 
-fn answer(look: &Look, path: &Path, show: &impl Fn(String)) {
+/// `Break`: nobody reads the answers any more.
+fn answer(look: &Look, path: &Path, show: &impl Fn(String) -> bool) -> ControlFlow<()> {
+    let tell = |line: String| if show(line) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
     let (most, query) = match look {
-        Look::Where => return show(format!("history: {}", path.display())),
+        Look::Where => return tell(format!("history: {}", path.display())),
         Look::Last(most, peer) => {
             let who = peer.map(|address| Who { ip: address.ip(), port: Some(address.port()) });
             (*most, Query { peer: who, ..Query::default() })
         }
         Look::Search(text) => (FOUND, Query { text: Some(text.clone()), ..Query::default() }),
     };
-    match read::last(path, most, &query) {
-        Ok(lines) if lines.is_empty() => show("nothing was found".into()),
-        Ok(lines) => {
-            if lines.len() == most && matches!(look, Look::Search(_)) {
-                show(format!("the last {most} that were found:"));
-            }
-            lines.into_iter().for_each(show);
+    let mut found = 0;
+    let mut unread = ControlFlow::Continue(());
+    // line by line: ten thousand long records would be gigabytes
+    let outcome = read::last(path, most, &query, |line| {
+        found += 1;
+        unread = tell(shortened(line));
+        unread
+    });
+    unread?;
+    match outcome {
+        Ok(()) if found == 0 => tell("nothing was found".into()),
+        Ok(()) if found == most && matches!(look, Look::Search(_)) => {
+            tell(format!("these are the last {most} that were found"))
         }
-        Err(e) => show(format!("! cannot read {}: {e}", path.display())),
+        Ok(()) => ControlFlow::Continue(()),
+        Err(e) => tell(format!("! cannot read {}: {e}", path.display())),
+    }
+}
+
+/// A thousand lines may wait for the terminal, so none of them may be as long as a record can be.
+fn shortened(mut line: String) -> String {
+    let more = line.len() - line.floor_char_boundary(SHOWN);
+    if more > 0 {
+        line.truncate(line.floor_char_boundary(SHOWN));
+        line.push_str(&format!(" ... {} more (udp-chat log)", plural(more as u64, "byte")));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_record_is_shortened_and_says_so() {
+        assert_eq!(shortened("short".into()), "short");
+        let line = shortened(format!("x{}", "\u{e4}".repeat(SHOWN)));
+        assert!(line.len() < SHOWN + 100);
+        assert!(line.ends_with(" ... 4,098 bytes more (udp-chat log)"), "{}", &line[SHOWN - 1..]);
     }
 }

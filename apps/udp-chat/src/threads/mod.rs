@@ -22,23 +22,27 @@
 //! - *records*: the main thread never waits for a disk. What does not fit is counted, and the count itself becomes a
 //!   record: `# gap: N messages not saved`.
 //! - *lines*: a terminal that stands still (Ctrl-S) does not stop the chat either; what was not shown is counted and
-//!   said. In `listen` and `send`, where another program reads them, the main thread waits instead.
+//!   said. In `listen` and `send`, where another program reads them, the main thread waits instead, but not beyond
+//!   `--timeout` or a stop request.
 //!
 //! **How it ends** (a command, the end of the input, SIGTERM, SIGINT or SIGHUP; always in this order):
-//! 1. the input is cut off: its lines are not taken any more, the terminal is as it was before;
+//! 1. the input is cut off: its lines are not taken any more;
 //! 2. the receiver is woken, takes what the kernel still holds, says that it is done and ends; the events before that are
 //!    handled, so whatever was taken from the kernel is shown and saved;
-//! 3. the sender's ends of the queues are dropped;
-//! 4. the saver drains its queue, syncs and ends; the printer prints what is left and ends.
+//! 3. the saver drains its queue, syncs and ends;
+//! 4. the printer prints what is left and ends, and the terminal becomes as it was before. A terminal may stand still, so
+//!    after a stop request this step has a limit, and nothing comes after it.
 //!
-//! A fifth thread, the *looker*, is made when somebody first asks for the history, and ends in step 3.
+//! A fifth thread, the *looker*, is made when somebody first asks for the history, and ends at the beginning of step 4.
 //!
 //! The input thread may be waiting in a read that nothing can interrupt; it holds nothing that could be lost and ends with
 //! the process.
 
 mod conduct;
+mod ending;
 mod input;
 mod looker;
+mod patience;
 mod printer;
 mod receiver;
 

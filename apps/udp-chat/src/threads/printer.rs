@@ -1,11 +1,13 @@
 //! The printing thread: lines → terminal. It alone writes there, always whole lines, so nothing is ever mixed up.
 
 use std::io::{self, Write};
+use std::time::Instant;
 
 use common::fifo::{Receiver, Refused, Sender};
 use common::signals;
 use rustyline::ExternalPrinter;
 
+use super::patience;
 use crate::chat::Shown;
 use crate::terminal::{self, Style};
 
@@ -107,7 +109,9 @@ impl Texts {
 pub(super) struct Screen {
     items: Sender<Item>,
     /// Wait for room: somebody reads every line.
-    waits: bool,
+    pub(super) waits: bool,
+    /// The end of all waiting.
+    pub(super) until: Option<Instant>,
     /// Not shown, and not yet said.
     gap: u64,
     /// Not shown in all.
@@ -116,7 +120,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(items: Sender<Item>, waits: bool) -> Self {
-        Self { items, waits, gap: 0, not_shown: 0 }
+        Self { items, waits, until: None, gap: 0, not_shown: 0 }
     }
 
     pub(super) fn show(&mut self, shown: Shown) {
@@ -129,7 +133,9 @@ impl Screen {
 
     fn item(&mut self, item: Item) {
         if self.waits {
-            let _ = self.items.put(item);
+            if !patience::put(&self.items, item, self.until) {
+                self.not_shown += 1;
+            }
             return;
         }
         if self.gap > 0 {
@@ -159,11 +165,9 @@ impl Screen {
         move |text| items.offer(Item::Shown(Shown::Line(text.to_owned()))).is_ok()
     }
 
-    /// For a thread that shows many lines: it waits for room.
-    pub(super) fn lines(&self) -> impl Fn(String) + Send + 'static + use<> {
+    /// For a thread that shows many lines: it waits for room. `false`: nobody will see this line or any after it.
+    pub(super) fn lines(&self) -> impl Fn(String) -> bool + Send + 'static + use<> {
         let items = self.items.clone();
-        move |text| {
-            let _ = items.put(Item::Shown(Shown::Line(text)));
-        }
+        move |text| patience::put(&items, Item::Shown(Shown::Line(text)), None)
     }
 }

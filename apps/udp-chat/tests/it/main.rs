@@ -9,5 +9,6 @@ mod history_traced;
 mod hostile;
 mod peers;
 mod scripts;
+mod stalled;
 mod support;
 mod terminal;

@@ -62,15 +62,15 @@ pub fn scan_last(
     forward::scan(file.take(end - start), &matcher, each)
 }
 
-/// The last `most` lines that match, oldest first, safe to show.
+/// As [`scan_last`], for a file with this name; lines come safe to show.
 ///
 /// # Errors
 /// The file cannot be opened or read.
-pub fn last(path: &Path, most: usize, query: &Query) -> io::Result<Vec<String>> {
-    let mut lines = Vec::new();
-    scan_last(&File::open(path)?, most, query, |line, _| {
-        lines.push(clean(line));
-        ControlFlow::Continue(())
-    })?;
-    Ok(lines)
+pub fn last(
+    path: &Path,
+    most: usize,
+    query: &Query,
+    mut each: impl FnMut(String) -> ControlFlow<()>,
+) -> io::Result<()> {
+    scan_last(&File::open(path)?, most, query, |line, _| each(clean(line)))
 }

@@ -18,7 +18,13 @@ fn all(bytes: &[u8], query: &Query) -> Vec<String> {
 fn last_of(bytes: &[u8], most: usize, query: &Query) -> Vec<String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    last(file.path(), most, query).unwrap()
+    let mut lines = Vec::new();
+    let each = |line| {
+        lines.push(line);
+        ControlFlow::Continue(())
+    };
+    last(file.path(), most, query, each).unwrap();
+    lines
 }
 
 fn text(text: &str) -> Query {
@@ -67,7 +73,7 @@ fn whoever_has_seen_enough_stops() {
 
 #[test]
 fn no_file_and_no_lines() {
-    assert!(last(Path::new("/no/such/file"), 1, &Query::default()).is_err());
+    assert!(last(Path::new("/no/such/file"), 1, &Query::default(), |_| ControlFlow::Continue(())).is_err());
     assert_eq!(last_of(b"", 5, &Query::default()), [""; 0]);
     assert_eq!(last_of(b"\n\n", 5, &Query::default()), [""; 0]);
     assert_eq!(last_of(b"a\nb\n", 0, &Query::default()), [""; 0]);
