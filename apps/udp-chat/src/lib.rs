@@ -11,6 +11,7 @@ pub mod log;
 pub mod options;
 pub mod socket;
 pub mod start;
+mod sys;
 pub mod terminal;
 pub mod threads;
 pub mod wire;

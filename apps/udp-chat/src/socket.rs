@@ -6,7 +6,9 @@
 //! - **`IP_RECVERR` and `IPV6_RECVERR`** (each covers its own family): only with them does the kernel keep the datagrams
 //!   that came back. The price: after a refusal the *next* operation fails with it once, even if it concerns another
 //!   peer. So a send that fails is tried again.
-//! - **`SO_RXQ_OVFL`**: with each datagram the kernel tells how many it has dropped so far.
+//! - **`SO_MEMINFO`** tells how many datagrams the kernel has dropped so far. It is asked after each batch: something is
+//!   dropped only while others wait, so the batch that empties the socket comes with the whole count. (`SO_RXQ_OVFL` would
+//!   tell it with each datagram, but as it was when that one arrived: what was dropped behind the last would be missing.)
 //!
 //! Any number of threads may use it at once, without a lock: the kernel hands over whole datagrams.
 
@@ -22,6 +24,7 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::chat::Refusal;
+use crate::sys;
 
 /// No datagram is longer: 65,535 bytes less its headers.
 pub const DATAGRAM_MAX: usize = 65_535;
@@ -55,7 +58,6 @@ fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
         setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
     }
     setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
-    setsockopt(&socket, sockopt::RxqOvfl, &1)?;
     // beyond the usual limit only for root
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
@@ -91,7 +93,7 @@ pub fn send(socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) -> io::Result<()> 
 pub struct Batch {
     bytes: Vec<u8>,
     parts: Vec<(SocketAddr, Range<usize>)>,
-    /// So many the kernel has dropped since the socket was made, if it said so.
+    /// So many the kernel had dropped after that, since the socket was made; see [`dropped`].
     pub dropped: Option<u32>,
 }
 
@@ -127,20 +129,13 @@ pub fn receive(socket: &UdpSocket, room: &mut Room) -> io::Result<Batch> {
     let mut batch = Batch::default();
     let mut found: [(Option<SocketAddr>, usize); AT_ONCE] = [(None, 0); AT_ONCE];
     let mut places: Vec<_> = room.0.chunks_mut(DATAGRAM_MAX).map(|place| [IoSliceMut::new(place)]).collect();
-    // New ones each time: the kernel takes the room for control data away from those that came without any, and what it has
-    // dropped would not be heard of any more.
-    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(AT_ONCE, Some(nix::cmsg_space!(u32)));
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(AT_ONCE, None);
     match recvmmsg(socket.as_raw_fd(), &mut headers, places.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
         Ok(messages) => {
             for (message, found) in messages.zip(&mut found) {
-                if let Ok(mut controls) = message.cmsgs()
-                    && let Some(ControlMessageOwned::RxqOvfl(dropped)) =
-                        controls.find(|c| matches!(c, ControlMessageOwned::RxqOvfl(_)))
-                {
-                    batch.dropped = Some(dropped);
-                }
                 *found = (message.address.as_ref().and_then(address), message.bytes);
             }
+            batch.dropped = dropped(socket);
         }
         Err(Errno::EAGAIN | Errno::EINTR) => {}
         // what an earlier datagram of ours met: the error queue tells more
@@ -154,6 +149,12 @@ pub fn receive(socket: &UdpSocket, room: &mut Room) -> io::Result<Batch> {
         batch.parts.push((from, start..batch.bytes.len()));
     }
     Ok(batch)
+}
+
+/// So many datagrams the kernel has dropped since the socket was made, if it says so.
+#[must_use]
+pub fn dropped(socket: &UdpSocket) -> Option<u32> {
+    sys::drops::dropped(socket)
 }
 
 /// A datagram of ours that came back.

@@ -63,10 +63,14 @@ impl Chat {
     }
 
     /// The kernel says how many datagrams it has dropped so far, because nobody took them in time. (The count is one of
-    /// 32 bits and begins again after the last.)
+    /// 32 bits and begins again after the last. It may come late: who asks at once hears more than a batch that waits.)
     pub fn dropped(&mut self, now: Now, total: u32, effects: &mut Vec<Effect>) {
         let (before, unreported) = self.dropped;
-        let more = u64::from(total.wrapping_sub(before));
+        let more = total.wrapping_sub(before);
+        if more > u32::MAX / 2 {
+            return;
+        }
+        let more = u64::from(more);
         self.dropped = (total, unreported + more);
         self.counts.dropped += more;
         if more > 0 {

@@ -65,6 +65,7 @@ impl Chat {
                 effects.push(Effect::Save(Saved::Sent(to, text)));
             }
             Err(SendFailed { why, pieces_sent }) => {
+                self.outbox.cut_short(ticket, pieces_sent);
                 self.counts.send_errors += 1;
                 self.code = NOT_SENT;
                 let part = if pieces_sent == 0 { "" } else { " completely" };

@@ -227,7 +227,10 @@ fn what_the_kernel_dropped_is_said_and_noted() {
     let mut told = Told::new(settings(Role::Chat));
     told.event(|chat, effects| chat.dropped(at(0), 5, effects));
     told.event(|chat, effects| chat.dropped(at(10), 5, effects));
-    told.event(|chat, effects| chat.dropped(at(20), u32::MAX, effects));
+    told.event(|chat, effects| chat.dropped(at(20), u32::MAX / 2, effects));
+    // news that is older than what is known
+    told.event(|chat, effects| chat.dropped(at(20), 6, effects));
+    told.event(|chat, effects| chat.dropped(at(20), u32::MAX - 1, effects));
     told.event(|chat, effects| chat.dropped(at(30), 4, effects));
     told.event(|chat, effects| chat.end(at(40), effects));
     assert!(told.said("! 5 datagrams came too fast"));

@@ -241,6 +241,7 @@ impl Conductor {
                     }
                 }
                 Effect::AskFacts => {
+                    self.ask_drops(now);
                     let facts = self.facts();
                     self.chat.facts(&facts, &mut self.effects);
                     self.perform(now);
@@ -253,6 +254,13 @@ impl Conductor {
         // keep the allocation for the next time
         if self.effects.is_empty() {
             self.effects = effects;
+        }
+    }
+
+    /// Tells the chat what the kernel has dropped up to this moment.
+    pub(super) fn ask_drops(&mut self, now: Now) {
+        if let Some(total) = socket::dropped(&self.socket) {
+            self.chat.dropped(now, total, &mut self.effects);
         }
     }
 

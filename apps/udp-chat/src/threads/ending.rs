@@ -35,6 +35,7 @@ impl Conductor {
         }
         let _ = receiver.join();
         let now = self.now();
+        self.ask_drops(now);
         self.chat.end(now, &mut self.effects);
         self.perform(now);
 

@@ -12,8 +12,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::Event;
 use crate::socket::{self, Room};
 
-/// At the end, so many more batches are taken at most; a sender that never stops must not keep us.
-const LAST_BATCHES: usize = 256;
+/// At the end, so many more batches are taken at most; a sender that never stops must not keep us. More than a full socket
+/// holds: what would be left in it is in nobody's books.
+const LAST_BATCHES: usize = 512;
 
 /// Receives until a stop signal, or until `ending` is set and the [wake descriptor](signals::wake_descriptor) readable.
 pub(super) fn receive(socket: &UdpSocket, ending: &AtomicBool, events: &Sender<Event>) {

@@ -76,6 +76,25 @@ fn a_refusal_is_told_for_exactly_its_message() {
 }
 
 #[test]
+fn a_message_that_was_delivered_is_not_called_refused() {
+    let mut chat = Chat::start(&[]);
+    let bob = peer();
+    let address = bob.local_addr().unwrap();
+    chat.type_line(&format!("/to {address}"));
+    for text in ["ok then, see you at eight", "ok"] {
+        chat.type_line(text);
+        assert_eq!(heard(&bob), text);
+    }
+    // he has gone: what came to nothing is the third message, and neither its longer likeness nor its equal
+    drop(bob);
+    chat.type_line("ok");
+    chat.expect(&format!("! not delivered to {address}: nothing listens on {address} (\"ok\")"));
+    let folder = chat.quit();
+    let note = format!("# not delivered to {address}: nothing listens on {address}: ok");
+    assert_eq!(records(&folder)[3], note);
+}
+
+#[test]
 fn the_same_is_true_for_ipv6() {
     let mut chat = Chat::start(&[]);
     let bob = UdpSocket::bind("[::1]:0").unwrap();

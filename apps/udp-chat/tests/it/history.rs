@@ -248,3 +248,29 @@ fn write_one(folder: &TempDir) {
     let out = ran(folder, &["send", "--to", &to, "--wait", "0ms", "hi"], "");
     assert_eq!(out.status.code(), Some(0), "{out:?}");
 }
+
+#[test]
+fn what_the_kernel_drops_behind_the_last_message_is_counted() {
+    // it is stopped like this, or when it has taken all; nothing comes afterwards that could tell
+    for stop_at_once in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("chat.txt");
+        let chat = listener(&file, &["--queue-capacity", "100000"]);
+        chat.signal(Signal::SIGSTOP);
+        let bob = peer();
+        flood(&bob, chat.v4(), 0..30_000);
+        if stop_at_once {
+            chat.signal(Signal::SIGTERM);
+        }
+        chat.signal(Signal::SIGCONT);
+        if !stop_at_once {
+            assert!(all_taken(chat.port) > 0, "the socket held all");
+        }
+        let (code, said) = stopped(chat);
+        assert_eq!(code, Some(0), "{said:#?}");
+        let books = Books::read(&file);
+        books.assert_rising();
+        assert!(books.dropped() > 0);
+        assert_eq!(books.total(), 30_000);
+    }
+}
