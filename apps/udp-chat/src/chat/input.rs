@@ -74,6 +74,7 @@ impl Chat {
         if let Role::Send { to, .. } = self.settings.role {
             return self.send(now, to, text, effects);
         }
+        self.got_last = None;
         if text.starts_with('/') && !text.starts_with("//") {
             return match command::parse(text) {
                 Ok(command) => self.command(now, command, effects),
@@ -108,6 +109,16 @@ impl Chat {
                 let text = if text.starts_with("//") { &text[1..] } else { text };
                 self.message_to(now, recipient, text, effects);
             }
+        }
+    }
+
+    /// More of the last line, which was too long for one. Never a command, whatever it looks like: it goes where the
+    /// line went.
+    pub fn rest(&mut self, now: Now, text: &str, effects: &mut Vec<Effect>) {
+        match (self.settings.role, self.got_last) {
+            (Role::Send { to, .. }, _) => self.send(now, to, text, effects),
+            (_, Some(recipient)) => self.message_to(now, recipient, text, effects),
+            (_, None) => line(effects, "! that line was too long: the rest of it is dropped"),
         }
     }
 
@@ -150,6 +161,7 @@ impl Chat {
     }
 
     fn message_to(&mut self, now: Now, recipient: Recipient, text: &str, effects: &mut Vec<Effect>) {
+        self.got_last = Some(recipient);
         let everybody = match recipient {
             Recipient::One(to) => vec![to],
             Recipient::All => self

@@ -174,6 +174,8 @@ pub struct Chat {
     people: People,
     outbox: Outbox,
     stage: input::Stage,
+    /// Who got the last line that was typed, if it was a message.
+    got_last: Option<input::Recipient>,
     counts: report::Counts,
     /// Something unreported is reported then.
     report_at: Option<Duration>,
@@ -202,6 +204,7 @@ impl Chat {
             people: People::default(),
             outbox: Outbox::default(),
             stage: input::Stage::Menu,
+            got_last: None,
             counts: report::Counts::default(),
             report_at: None,
             reported: None,

@@ -152,6 +152,27 @@ fn commands_work_everywhere_and_two_slashes_are_a_message() {
 }
 
 #[test]
+fn the_rest_of_a_long_line_goes_where_the_line_went() {
+    let mut told = Told::new(settings(Role::Chat));
+    let rest = |told: &mut Told, text: &str| told.event(|chat, effects| chat.rest(at(0), text, effects));
+    rest(&mut told, "2");
+    told.type_lines(&["/to 192.168.1.5:7890", "hello"]);
+    rest(&mut told, "/quit");
+    rest(&mut told, "");
+    told.type_lines(&["/msg 192.168.1.6 hi"]);
+    rest(&mut told, "/to all");
+    told.type_lines(&["/frob"]);
+    rest(&mut told, "not for bob");
+    let sent: Vec<_> = told.sent.iter().map(|(to, pieces)| (to.to_string(), pieces[0].as_slice())).collect();
+    let (bob, other) = ("192.168.1.5:7890".to_owned(), "192.168.1.6:7890".to_owned());
+    let expected =
+        [(&bob, &b"hello"[..]), (&bob, b"/quit"), (&bob, b""), (&other, b"hi"), (&other, b"/to all")];
+    assert_eq!(sent, expected.map(|(to, text)| (to.clone(), text)));
+    assert_eq!(told.lines.iter().filter(|line| line.contains("the rest of it is dropped")).count(), 2);
+    assert_eq!(told.quit, None);
+}
+
+#[test]
 fn a_refusal_is_told_for_its_message() {
     let mut told = Told::new(settings(Role::Chat));
     told.type_lines(&["/add 192.168.1.5 bob", "/msg bob one", "/msg bob two"]);

@@ -167,7 +167,7 @@ impl Conductor {
                 Next::Late => None,
                 Next::End => return Some("all threads have ended".into()),
             };
-            let was_line = matches!(event, Some(Event::Line(_)));
+            let was_line = matches!(event, Some(Event::Line(_) | Event::Rest(_)));
             if let Some(Event::ReceiverDone(Some(failed))) = event {
                 return Some(failed);
             }
@@ -211,6 +211,7 @@ impl Conductor {
                 }
             }
             Some(Event::Line(line)) => self.chat.line(now, &line, &mut self.effects),
+            Some(Event::Rest(rest)) => self.chat.rest(now, &rest, &mut self.effects),
             Some(Event::EndOfInput) => self.chat.end_of_input(now, &mut self.effects),
             Some(Event::Stop) => self.chat.stop(now, &mut self.effects),
             Some(Event::ReceiverDone(_)) => {}

@@ -29,7 +29,7 @@ impl Conductor {
                     break;
                 }
                 Some(event @ (Event::Came(_) | Event::Back(_))) => self.handle(Some(event)),
-                Some(Event::Line(_) | Event::EndOfInput | Event::Stop) => {}
+                Some(Event::Line(_) | Event::Rest(_) | Event::EndOfInput | Event::Stop) => {}
                 None => break,
             }
         }

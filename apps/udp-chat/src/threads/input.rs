@@ -11,8 +11,11 @@ use rustyline::error::ReadlineError;
 
 use super::Event;
 
-/// A longer line is cut, and the rest is the next line.
-const LINE_MAX: u64 = 64 * 1024;
+/// A longer line is cut, and the rest is [told as such](Event::Rest): it is no line of its own.
+const LINE_MAX: usize = 64 * 1024;
+/// Asks for the end of a line of which a byte was no UTF-8. The editor forgets such a line, and what comes after that byte
+/// must not become a line of its own: it might be a command, or leave the recipient.
+const SPOILT: &str = "! that was not UTF-8, this line is dropped: press Enter> ";
 
 /// Where lines come from.
 pub enum Source {
@@ -30,12 +33,15 @@ pub enum Source {
 pub(super) fn read(source: Source, prompts: &Receiver<String>, events: &Sender<Event>) {
     match source {
         Source::Editor(mut editor) => {
-            each_line(prompts, events, |prompt| edited(&mut editor, prompt));
+            each_line(prompts, events, |prompt| edited(&mut editor, prompt).map(Event::Line));
         }
-        Source::Plain => each_line(prompts, events, |_| plain(&mut io::stdin().lock())),
+        Source::Plain => {
+            let mut plain = Plain::default();
+            each_line(prompts, events, |_| plain.next(&mut io::stdin().lock()));
+        }
         Source::Lines(lines) => {
             let mut lines = lines.into_iter();
-            each_line(prompts, events, |_| lines.next());
+            each_line(prompts, events, |_| lines.next().map(Event::Line));
         }
         Source::Nothing => {}
     }
@@ -44,10 +50,10 @@ pub(super) fn read(source: Source, prompts: &Receiver<String>, events: &Sender<E
 fn each_line(
     prompts: &Receiver<String>,
     events: &Sender<Event>,
-    mut next: impl FnMut(&str) -> Option<String>,
+    mut next: impl FnMut(&str) -> Option<Event>,
 ) {
     while let Some(prompt) = prompts.next() {
-        let event = next(&prompt).map_or(Event::EndOfInput, Event::Line);
+        let event = next(&prompt).unwrap_or(Event::EndOfInput);
         let ended = matches!(event, Event::EndOfInput);
         if events.put(event).is_err() || ended {
             return;
@@ -57,8 +63,10 @@ fn each_line(
 
 /// `None` at the end: Ctrl-D, Ctrl-C, or a terminal that is gone.
 fn edited(editor: &mut DefaultEditor, prompt: &str) -> Option<String> {
+    let mut spoilt = false;
     loop {
-        match editor.readline(prompt) {
+        match editor.readline(if spoilt { SPOILT } else { prompt }) {
+            Ok(_) if spoilt => spoilt = false,
             Ok(line) => {
                 if !line.is_empty() {
                     let _ = editor.add_history_entry(&line);
@@ -67,43 +75,116 @@ fn edited(editor: &mut DefaultEditor, prompt: &str) -> Option<String> {
             }
             // the window has another size, or another signal came
             Err(ReadlineError::Signal(_)) => {}
+            // a terminal or a clipboard with another encoding
+            Err(ReadlineError::Io(e)) if e.kind() == io::ErrorKind::InvalidData => spoilt = true,
             Err(_) => return None,
         }
     }
 }
 
-fn plain(input: &mut impl BufRead) -> Option<String> {
-    let mut line = Vec::new();
-    loop {
-        match input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
-            Ok(0) if line.is_empty() => return None,
-            Ok(_) => break,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if line.is_empty() => return None,
-            Err(_) => break,
+/// Lines of a pipe.
+#[derive(Default)]
+struct Plain {
+    /// The last line was cut; these bytes are the beginning of its rest.
+    cut: Option<Vec<u8>>,
+}
+
+impl Plain {
+    /// The next line, or what is left of the last one.
+    fn next(&mut self, input: &mut impl BufRead) -> Option<Event> {
+        let is_rest = self.cut.is_some();
+        let mut line = self.cut.take().unwrap_or_default();
+        loop {
+            let room = (LINE_MAX - line.len()) as u64;
+            match input.by_ref().take(room).read_until(b'\n', &mut line) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
         }
-    }
-    if line.ends_with(b"\n") {
-        line.pop();
-        if line.ends_with(b"\r") {
+        if line.is_empty() {
+            return None;
+        }
+        if line.ends_with(b"\n") {
             line.pop();
+            if line.ends_with(b"\r") {
+                line.pop();
+            }
+            if is_rest && line.is_empty() {
+                // the end of a line that was just as long as one may be
+                return self.next(input);
+            }
+        } else if line.len() == LINE_MAX {
+            self.cut = Some(line.split_off(LINE_MAX - inseparable(&line)));
         }
+        // datagrams are UTF-8: what is not becomes a replacement character
+        let text = String::from_utf8_lossy(&line).into_owned();
+        Some(if is_rest { Event::Rest(text) } else { Event::Line(text) })
     }
-    // datagrams are UTF-8: what is not becomes a replacement character
-    Some(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// How many bytes at the end belong together with what follows: the beginning of a character, or of a line's end.
+fn inseparable(line: &[u8]) -> usize {
+    if line.ends_with(b"\r") {
+        return 1;
+    }
+    let last = line.iter().rev().take(3).position(|byte| !(0x80..0xc0).contains(byte));
+    let Some(after) = last else { return 0 };
+    let width = match line[line.len() - 1 - after] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if width > after + 1 { after + 1 } else { 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is read; a rest begins with a `+`.
+    fn lines(mut input: &[u8]) -> Vec<String> {
+        let mut plain = Plain::default();
+        let next = || match plain.next(&mut input)? {
+            Event::Line(line) => Some(line),
+            Event::Rest(rest) => Some(format!("+{rest}")),
+            _ => None,
+        };
+        std::iter::from_fn(next).collect()
+    }
+
     #[test]
     fn lines_of_a_pipe() {
         let long = "x".repeat(70_000);
         let text = format!("one\r\n\n{long}\nlast \u{e4}");
-        let mut input = text.as_bytes();
-        let lines: Vec<_> = std::iter::from_fn(|| plain(&mut input)).collect();
-        assert_eq!(lines, ["one", "", &long[..65_536], &long[65_536..], "last \u{e4}"]);
-        assert_eq!(plain(&mut &b"\xff\n"[..]).unwrap(), "\u{fffd}");
+        let rest = format!("+{}", &long[LINE_MAX..]);
+        assert_eq!(lines(text.as_bytes()), ["one", "", &long[..LINE_MAX], &rest, "last \u{e4}"]);
+        assert_eq!(lines(b"\xff\n"), ["\u{fffd}"]);
+        assert_eq!(lines(b""), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_as_long_as_may_be_is_one_line() {
+        let full = "x".repeat(LINE_MAX);
+        for end in ["\n", "\r\n"] {
+            assert_eq!(lines(format!("{full}{end}next").as_bytes()), [&full, "next"]);
+        }
+        assert_eq!(lines(full.as_bytes()), [full.as_str()]);
+        let less = &full[1..];
+        assert_eq!(lines(format!("{less}\r\nnext").as_bytes()), [less, "next"]);
+    }
+
+    #[test]
+    fn no_character_is_cut() {
+        for character in ["\u{e4}", "\u{20ac}", "\u{1f600}"] {
+            for before in 0..4 {
+                let text = format!("{}{}", "x".repeat(before), character.repeat(LINE_MAX));
+                let whole: String =
+                    lines(text.as_bytes()).iter().map(|l| l.trim_start_matches('+')).collect();
+                assert_eq!(whole, text);
+            }
+        }
+        // bytes that begin nothing are not held back
+        assert_eq!(lines(&[0x80; LINE_MAX + 1]).len(), 2);
     }
 }

@@ -65,6 +65,8 @@ enum Event {
     Back(Vec<Returned>),
     /// A line was typed.
     Line(String),
+    /// The last line was too long for one: this is more of it.
+    Rest(String),
     /// No more lines.
     EndOfInput,
     /// A stop signal.

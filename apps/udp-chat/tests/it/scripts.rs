@@ -26,6 +26,28 @@ fn send_sends_its_words_or_each_line() {
 }
 
 #[test]
+fn a_long_line_of_a_pipe_loses_nothing_and_commands_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bob = peer();
+    let to = bob.local_addr().unwrap().to_string();
+    // the first limit falls into a character, the second in front of what looks like a command
+    for line in
+        [format!("a{}", "ä".repeat(40_000)), format!("{}/quit", "x".repeat(65_536)), "x".repeat(65_536)]
+    {
+        let input = format!("{line}\nnext\n");
+        let out =
+            ran(&folder, &["--port", "0", "--no-history", "--max-datagram", "60000", "--to", &to], &input);
+        assert_eq!(out.status.code(), Some(0));
+        let mut all = String::new();
+        while !all.ends_with("next") {
+            all.push_str(&heard(&bob));
+        }
+        assert!(all == format!("{line}next"), "{} bytes of {}", all.len(), line.len() + 4);
+        assert!(text(&out.stdout).contains(": next\n"), "the recipient is still the same");
+    }
+}
+
+#[test]
 fn a_refused_send_is_exit_code_4() {
     let folder = tempfile::tempdir().unwrap();
     let to = format!("127.0.0.1:{}", deaf_port());

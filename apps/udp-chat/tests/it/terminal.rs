@@ -1,5 +1,6 @@
 //! On a terminal, as a person sees it.
 
+use std::io::Write;
 use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
@@ -88,5 +89,28 @@ fn a_signal_at_the_prompt_leaves_the_terminal_as_it_was() {
     let before = session.exp_string("left with 0").unwrap();
     assert!(before.contains("\x1b[?2004l") && before.ends_with("\r\n"), "{before:?}");
     session.exp_string("the same").unwrap();
+    session.exp_eof().unwrap();
+}
+
+#[test]
+fn a_byte_that_is_not_utf_8_costs_its_line_and_not_the_chat() {
+    let (mut session, _folder, _port) = session(&[], &[]);
+    session.exp_string("your choice: ").unwrap();
+    let bob = peer();
+    session.send_line(&format!("/to {}", bob.local_addr().unwrap())).unwrap();
+    session.exp_string("> ").unwrap();
+    // as a terminal in Latin-1 sends it, or a clipboard; the rest of the line must not become a command
+    session.send("gr").unwrap();
+    session.flush().unwrap();
+    session.exp_string("gr").unwrap();
+    session.process().get_file_handle().unwrap().write_all(b"\xfc").unwrap();
+    session.exp_string("that was not UTF-8, this line is dropped: press Enter").unwrap();
+    session.send_line("/quit").unwrap();
+    session.exp_string(&format!("to {}> ", bob.local_addr().unwrap())).unwrap();
+    session.send_line("grüß dich").unwrap();
+    assert_eq!(heard(&bob), "grüß dich");
+    session.exp_string("> ").unwrap();
+    session.send_control('d').unwrap();
+    session.flush().unwrap();
     session.exp_eof().unwrap();
 }
