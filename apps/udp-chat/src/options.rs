@@ -147,7 +147,7 @@ pub struct Shared {
     #[arg(long, value_name = "BYTES", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=65_507), global = true)]
     pub max_datagram: u32,
 
-    /// What a source may send, as N/s or N/s,burst M, or off; what is over it is counted, not shown
+    /// What an address may send, as N/s or N/s,burst M, or off; what is over it is counted, not shown
     #[arg(long, value_name = "LIMIT", default_value = "200/s,burst 1000", global = true, value_parser = rate_limit)]
     pub rate_limit: Limit,
 

@@ -1,6 +1,10 @@
 //! How much one source may say: a token bucket. It fills at `rate` a second up to `burst`, and a datagram takes one
 //! token out; whoever finds it empty has said too much.
+//!
+//! A source is an IP address with all its ports: another port costs a program nothing.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,6 +65,30 @@ impl Allowance {
     }
 }
 
+/// So many sources have a bucket; the one that has been quiet longest loses its own to the next.
+const SOURCES_MAX: usize = 256;
+
+/// The buckets of all sources.
+#[derive(Debug, Default)]
+pub struct Allowances(HashMap<SocketAddr, Allowance>);
+
+impl Allowances {
+    /// Takes one token out of the bucket of this source, an address with port 0; `false`: there is none.
+    pub fn take(&mut self, source: SocketAddr, limit: Option<RateLimit>, now: Duration) -> bool {
+        if limit.is_none() {
+            return true;
+        }
+        if self.0.len() >= SOURCES_MAX
+            && !self.0.contains_key(&source)
+            && let Some(quietest) = self.0.iter().min_by_key(|(_, allowance)| allowance.filled)
+        {
+            let quietest = *quietest.0;
+            self.0.remove(&quietest);
+        }
+        self.0.entry(source).or_insert_with(|| Allowance::full(limit, now)).take(limit, now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +102,20 @@ mod tests {
         for wrong in ["", "200", "0/s", "-1/s", "NaN/s", "inf/s", "5/s,7", "5/s,burst", "5/m"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_source_has_its_own_and_there_are_only_so_many() {
+        let mut allowances = Allowances::default();
+        let limit = Some(RateLimit { rate: 1.0, burst: 1.0 });
+        let source = |n: u16| SocketAddr::from(([10, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]], 0));
+        for n in 0..1000 {
+            let now = Duration::from_micros(n.into());
+            assert!(allowances.take(source(n), limit, now));
+            assert!(!allowances.take(source(n), limit, now));
+        }
+        assert_eq!(allowances.0.len(), SOURCES_MAX);
+        assert!(!allowances.take(source(999), limit, Duration::from_millis(1)));
     }
 
     proptest! {

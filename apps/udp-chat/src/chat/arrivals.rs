@@ -4,62 +4,60 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::people::{Peer, canonical};
+use common::units::plural;
+
+use super::people::{Peer, at, canonical};
 use super::{Chat, Effect, Now, Role, Saved, Shown, line};
 use crate::wire::{self, Datagram};
 
 /// Suppressed datagrams and frames are reported once in this time, however many there are.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Of so many sources, each by itself; of more, all together. Anybody can send from all ports of an address.
+const ONE_BY_ONE: usize = 8;
 
 impl Chat {
     /// A datagram came.
     pub fn datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8], effects: &mut Vec<Effect>) {
         let from = canonical(from);
         let limit = self.settings.rate_limit;
-        let (peer, gone) = self.people.meet(from, limit, now.since_start);
+        let ignored = self.people.ignores(from);
+        let peer = self.meet(now, from, effects);
         peer.last_seen = Some(now.wall);
         peer.received += 1;
-        let unreported = if peer.ignored {
+        peer.deaf = false;
+        if ignored {
             self.counts.ignored += 1;
-            false
-        } else if !peer.allowance.take(limit, now.since_start) {
+        } else if !self.allowances.take(at(from, 0), limit, now.since_start) {
             self.counts.suppressed += 1;
-            peer.suppressed += 1;
-            true
+            self.meet(now, from, effects).suppressed += 1;
+            self.report_soon(now, effects);
         } else {
             match wire::read(bytes) {
-                Datagram::Empty => {
-                    self.counts.empty += 1;
-                    false
-                }
+                Datagram::Empty => self.counts.empty += 1,
                 Datagram::Frame => {
                     self.counts.frames += 1;
-                    peer.frames += 1;
-                    true
+                    self.meet(now, from, effects).frames += 1;
+                    self.report_soon(now, effects);
                 }
                 Datagram::Text { body, newline } => {
+                    let peer = self.meet(now, from, effects);
                     peer.newline = newline;
                     let name = peer.name.clone();
                     self.message(now, from, name, body, effects);
-                    false
                 }
             }
-        };
-        if let Some((address, mut peer)) = gone {
-            report(address, &mut peer, effects);
-        }
-        if unreported {
-            self.report_soon(now, effects);
         }
     }
 
-    /// The peer with this address, remembered from now on; what was not told of one that had to go for it is told.
+    /// The peer with this address, remembered from now on; what was not told of one that had to go for it is not
+    /// forgotten with it.
     pub(super) fn meet(&mut self, now: Now, address: SocketAddr, effects: &mut Vec<Effect>) -> &mut Peer {
-        let (peer, gone) = self.people.meet(address, self.settings.rate_limit, now.since_start);
-        if let Some((address, mut gone)) = gone {
-            report(address, &mut gone, effects);
+        if let Some(mut gone) = self.people.meet(address, now.since_start).1
+            && self.others.take_over(&mut gone)
+        {
+            self.report_soon(now, effects);
         }
-        peer
+        self.people.meet(address, now.since_start).0
     }
 
     /// The kernel says how many datagrams it has dropped so far, because nobody took them in time. (The count is one of
@@ -126,25 +124,67 @@ impl Chat {
             line(effects, format!("! {dropped} datagrams came too fast: the kernel dropped them"));
             effects.push(Effect::Save(Saved::Note(format!("dropped: {dropped} by the kernel"))));
         }
-        for (address, peer) in self.people.unreported() {
-            report(address, peer, effects);
+        let mut others = std::mem::take(&mut self.others);
+        let mut each: Vec<_> = self.people.unreported().collect();
+        if each.len() > ONE_BY_ONE {
+            for (_, peer) in each.drain(..) {
+                others.take_over(peer);
+            }
         }
+        for (address, peer) in each {
+            let (frames, suppressed) = peer.take_unreported();
+            report_frames(&address.to_string(), frames, effects);
+            report_suppressed(&address.to_string(), suppressed, effects);
+        }
+        report_frames(&plural(others.frames.sources, "other source"), others.frames.datagrams, effects);
+        let suppressed = others.suppressed;
+        report_suppressed(&plural(suppressed.sources, "other source"), suppressed.datagrams, effects);
         if effects.len() > before {
             self.reported = Some(now.since_start);
         }
     }
 }
 
-/// Says what was not shown from a peer, and forgets it.
-fn report(address: SocketAddr, peer: &mut Peer, effects: &mut Vec<Effect>) {
-    let frames = std::mem::take(&mut peer.frames);
+/// What is reported of many sources together.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    frames: Sum,
+    suppressed: Sum,
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    sources: u64,
+    datagrams: u64,
+}
+
+impl Sum {
+    fn add(&mut self, datagrams: u64) {
+        self.sources += u64::from(datagrams > 0);
+        self.datagrams += datagrams;
+    }
+}
+
+impl Others {
+    /// What was unreported of this peer is from now on unreported of the others; `false`: there was nothing.
+    fn take_over(&mut self, peer: &mut Peer) -> bool {
+        let (frames, suppressed) = peer.take_unreported();
+        self.frames.add(frames);
+        self.suppressed.add(suppressed);
+        frames + suppressed > 0
+    }
+}
+
+fn report_frames(from: &str, frames: u64, effects: &mut Vec<Effect>) {
     if frames > 0 {
         let many = if frames == 1 { String::new() } else { format!(" ({frames} of them)") };
-        line(effects, format!("! unsupported frame from {address}{many}: it is not plain text"));
+        line(effects, format!("! unsupported frame from {from}{many}: it is not plain text"));
     }
-    let suppressed = std::mem::take(&mut peer.suppressed);
+}
+
+fn report_suppressed(from: &str, suppressed: u64, effects: &mut Vec<Effect>) {
     if suppressed > 0 {
-        let note = format!("suppressed: {suppressed} from {address}");
+        let note = format!("suppressed: {suppressed} from {from}");
         line(effects, format!("# {note} (--rate-limit)"));
         effects.push(Effect::Save(Saved::Note(note)));
     }

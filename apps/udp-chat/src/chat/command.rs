@@ -33,7 +33,7 @@ pub const HELP: &[&str] = &[
     "/msg WHO TEXT      one message",
     "/add IP[:PORT] [NAME]   remember somebody (whoever writes is remembered anyway)",
     "/peers             who is known: last seen, sent, received, refused",
-    "/ignore WHO        show and save nothing from WHO; again: show it",
+    "/ignore WHO        show and save nothing from WHO (an IP: all its ports); again: show it",
     "/history [N|WHO]   the last 20 messages, the last N, or the last with WHO",
     "/search TEXT       messages that hold TEXT (capitals matter)",
     "/where             the file of the history",

@@ -89,6 +89,7 @@ impl Chat {
         };
         if let Some(peer) = self.people.get_mut(to) {
             peer.refused += 1;
+            peer.deaf = *why == Refusal::NobodyListens;
         }
         self.counts.refused += 1;
         if self.code == DONE {

@@ -168,8 +168,8 @@ impl Chat {
                 .people
                 .all()
                 .iter()
-                .filter(|(_, peer)| !peer.ignored)
                 .map(|(address, _)| *address)
+                .filter(|address| !self.people.ignores(*address))
                 .collect(),
         };
         if everybody.is_empty() {
@@ -240,10 +240,17 @@ impl Chat {
     }
 
     fn ignore(&mut self, now: Now, who: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
-        let address = self.people.find(who)?;
+        let said = |ignored: bool| if ignored { "ignored from now on" } else { "shown again" };
+        let (ip, port) = self.people.mean(who)?;
+        let Some(port) = port else {
+            let what = said(self.people.ignore(ip));
+            line(effects, format!("{} with all its ports is {what}", ip.ip()));
+            return Ok(());
+        };
+        let address = people::at(ip, port);
         let peer = self.meet(now, address, effects);
         peer.ignored = !peer.ignored;
-        let what = if peer.ignored { "ignored from now on" } else { "shown again" };
+        let what = said(peer.ignored);
         line(effects, format!("{} is {what}", self.people.called(address)));
         Ok(())
     }
@@ -253,7 +260,10 @@ impl Chat {
             None => Look::Last(HISTORY_LINES, None),
             Some(what) => match what.parse::<usize>() {
                 Ok(lines) => Look::Last(lines.min(HISTORY_MOST), None),
-                Err(_) => Look::Last(HISTORY_LINES, Some(self.people.find(what)?)),
+                Err(_) => {
+                    let (ip, port) = self.people.mean(what)?;
+                    Look::Last(HISTORY_LINES, Some((ip.ip(), port)))
+                }
             },
         };
         effects.push(Effect::Look(look));

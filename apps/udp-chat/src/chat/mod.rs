@@ -19,10 +19,10 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use allowance::RateLimit;
+use allowance::{Allowances, RateLimit};
 use outbox::Outbox;
 use people::People;
 
@@ -70,7 +70,7 @@ pub struct Settings {
     pub eol: Eol,
     /// Bytes in a datagram.
     pub max_datagram: usize,
-    /// What each source may send.
+    /// What each source, an address with all its ports, may send.
     pub rate_limit: Option<RateLimit>,
     /// Messages that were typed are shown again, because nobody saw them being typed.
     pub echo: bool,
@@ -150,8 +150,8 @@ pub enum Saved {
 /// A look into the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
-    /// The last records, perhaps those with one peer only.
-    Last(usize, Option<SocketAddr>),
+    /// The last records, perhaps those with one address only, or with one port of it.
+    Last(usize, Option<(IpAddr, Option<u16>)>),
     /// Records that hold a text.
     Search(String),
     /// Its file.
@@ -173,12 +173,15 @@ pub struct Chat {
     settings: Settings,
     people: People,
     outbox: Outbox,
+    allowances: Allowances,
     stage: input::Stage,
     /// Who got the last line that was typed, if it was a message.
     got_last: Option<input::Recipient>,
     counts: report::Counts,
     /// Something unreported is reported then.
     report_at: Option<Duration>,
+    /// What is unreported of peers that were forgotten.
+    others: arrivals::Others,
     /// The last such report.
     reported: Option<Duration>,
     /// The end of waiting: for messages, or for refusals.
@@ -203,10 +206,12 @@ impl Chat {
             settings,
             people: People::default(),
             outbox: Outbox::default(),
+            allowances: Allowances::default(),
             stage: input::Stage::Menu,
             got_last: None,
             counts: report::Counts::default(),
             report_at: None,
+            others: arrivals::Others::default(),
             reported: None,
             end_at,
             dropped: (0, 0),

@@ -3,11 +3,9 @@
 //! At most [`PEOPLE_MAX`] are remembered. Whoever writes is remembered, so anybody can fill the table: then the one that has
 //! been quiet longest goes, strangers before people who were added or are ignored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
-
-use super::allowance::{Allowance, RateLimit};
 
 /// So many peers are remembered.
 pub const PEOPLE_MAX: usize = 256;
@@ -29,12 +27,12 @@ pub struct Peer {
     pub received: u64,
     /// Messages to it that came back.
     pub refused: u64,
-    /// Nothing from it is shown or saved.
+    /// Nothing from it is shown or saved. (Nor from any port of an address that is [ignored](People::ignore) as a whole.)
     pub ignored: bool,
     /// Its messages end with a newline.
     pub newline: bool,
-    /// What it may still send.
-    pub allowance: Allowance,
+    /// The last that is known: nobody listens there.
+    pub deaf: bool,
     /// Datagrams over its rate limit that have not been reported yet.
     pub suppressed: u64,
     /// Unsupported frames that have not been reported yet.
@@ -44,6 +42,11 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Frames and suppressed datagrams that were not reported, which is done now.
+    pub fn take_unreported(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.frames), std::mem::take(&mut self.suppressed))
+    }
+
     fn is_stranger(&self) -> bool {
         self.name.is_none() && !self.ignored
     }
@@ -51,22 +54,21 @@ impl Peer {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub struct People(HashMap<SocketAddr, Peer>);
+pub struct People {
+    peers: HashMap<SocketAddr, Peer>,
+    /// Addresses, with port 0, of which no port is shown or saved.
+    ignored: HashSet<SocketAddr>,
+}
 
 impl People {
     /// The peer with this address, remembered from now on. If another had to go for it, that one is given back.
-    pub fn meet(
-        &mut self,
-        address: SocketAddr,
-        limit: Option<RateLimit>,
-        now: Duration,
-    ) -> (&mut Peer, Option<(SocketAddr, Peer)>) {
-        let gone = if self.0.len() >= PEOPLE_MAX && !self.0.contains_key(&address) {
-            self.quietest().and_then(|quietest| self.0.remove_entry(&quietest))
+    pub fn meet(&mut self, address: SocketAddr, now: Duration) -> (&mut Peer, Option<Peer>) {
+        let gone = if self.peers.len() >= PEOPLE_MAX && !self.peers.contains_key(&address) {
+            self.quietest().and_then(|quietest| self.peers.remove(&quietest))
         } else {
             None
         };
-        let peer = self.0.entry(address).or_insert_with(|| Peer {
+        let peer = self.peers.entry(address).or_insert_with(|| Peer {
             name: None,
             last_seen: None,
             sent: 0,
@@ -74,7 +76,7 @@ impl People {
             refused: 0,
             ignored: false,
             newline: false,
-            allowance: Allowance::full(limit, now),
+            deaf: false,
             suppressed: 0,
             frames: 0,
             active: now,
@@ -84,19 +86,19 @@ impl People {
     }
 
     fn quietest(&self) -> Option<SocketAddr> {
-        let quietest = self.0.iter().min_by_key(|(_, peer)| (!peer.is_stranger(), peer.active));
+        let quietest = self.peers.iter().min_by_key(|(_, peer)| (!peer.is_stranger(), peer.active));
         quietest.map(|(address, _)| *address)
     }
 
     /// The peer with this address, if it is remembered.
     pub fn get_mut(&mut self, address: SocketAddr) -> Option<&mut Peer> {
-        self.0.get_mut(&address)
+        self.peers.get_mut(&address)
     }
 
     /// The name of an address, if it has one.
     #[must_use]
     pub fn name(&self, address: SocketAddr) -> Option<&str> {
-        self.0.get(&address)?.name.as_deref()
+        self.peers.get(&address)?.name.as_deref()
     }
 
     /// How the user is told about it: by its name, else by its address.
@@ -108,41 +110,66 @@ impl People {
     /// Everybody, in the order of their addresses.
     #[must_use]
     pub fn all(&self) -> Vec<(SocketAddr, &Peer)> {
-        let mut all: Vec<_> = self.0.iter().map(|(address, peer)| (*address, peer)).collect();
+        let mut all: Vec<_> = self.peers.iter().map(|(address, peer)| (*address, peer)).collect();
         all.sort_by_key(|(address, _)| *address);
         all
     }
 
     /// Everybody that has something unreported: suppressed datagrams or frames.
     pub fn unreported(&mut self) -> impl Iterator<Item = (SocketAddr, &mut Peer)> {
-        self.0
+        self.peers
             .iter_mut()
             .filter(|(_, peer)| peer.suppressed + peer.frames > 0)
             .map(|(address, peer)| (*address, peer))
     }
 
-    /// Whom the user means: a name, or an address. An address without a port is the one peer that is known there, else
-    /// port 7890.
+    /// Whom the user means, to write to: a name, or an address. Without a port that is port 7890 if somebody is known
+    /// there, else the peer of this address that wrote or was written to last, unless nobody listens there any more: a
+    /// program that has sent one message and ended leaves its port behind. Else port 7890 again.
     ///
     /// # Errors
     /// One line for the user.
     pub fn find(&self, who: &str) -> Result<SocketAddr, String> {
-        if let Some((address, _)) = self.0.iter().find(|(_, peer)| peer.name.as_deref() == Some(who)) {
-            return Ok(*address);
-        }
-        let Some((ip, port)) = address(who) else {
-            return Err(format!(
-                "nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds"
-            ));
-        };
+        let (ip, port) = self.mean(who)?;
         if let Some(port) = port {
             return Ok(at(ip, port));
         }
-        let mut there = self.0.keys().filter(|address| address.ip() == ip.ip());
-        match (there.next(), there.next()) {
-            (Some(only), None) => Ok(*only),
-            _ => Ok(at(ip, DEFAULT_PORT)),
+        let there = self.peers.iter().filter(|(address, peer)| is_at(**address, ip) && !peer.deaf);
+        let best = there.max_by_key(|(address, peer)| (address.port() == DEFAULT_PORT, peer.active));
+        Ok(best.map_or_else(|| at(ip, DEFAULT_PORT), |(address, _)| *address))
+    }
+
+    /// Whom the user means: a name is its address with its port, an address perhaps all of its ports.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn mean(&self, who: &str) -> Result<(SocketAddr, Option<u16>), String> {
+        if let Some((known, _)) = self.peers.iter().find(|(_, peer)| peer.name.as_deref() == Some(who)) {
+            return Ok((at(*known, 0), Some(known.port())));
         }
+        address(who).ok_or_else(|| {
+            format!("nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds")
+        })
+    }
+
+    /// Shows and saves nothing from any port of this address, or everything again; says which.
+    pub fn ignore(&mut self, ip: SocketAddr) -> bool {
+        if self.ignored.insert(ip) {
+            return true;
+        }
+        self.ignored.remove(&ip);
+        self.peers
+            .iter_mut()
+            .filter(|(address, _)| is_at(**address, ip))
+            .for_each(|(_, peer)| peer.ignored = false);
+        false
+    }
+
+    /// Whether this address is ignored, by itself or with all its ports.
+    #[must_use]
+    pub fn ignores(&self, address: SocketAddr) -> bool {
+        self.ignored.iter().any(|ip| is_at(address, *ip))
+            || self.peers.get(&address).is_some_and(|peer| peer.ignored)
     }
 
     /// Gives an address a name.
@@ -158,7 +185,8 @@ impl People {
                 "{name} is no name: a letter, then letters, digits, - _ or . ({NAME_MAX} at most, and not \"all\")"
             ));
         }
-        match self.0.iter().find(|(other, peer)| **other != address && peer.name.as_deref() == Some(name)) {
+        match self.peers.iter().find(|(other, peer)| **other != address && peer.name.as_deref() == Some(name))
+        {
             Some((other, _)) => Err(format!("{name} is {other} already")),
             None => Ok(()),
         }
@@ -186,6 +214,14 @@ pub fn address(text: &str) -> Option<(SocketAddr, Option<u16>)> {
     // an IPv6 address with an interface parses only in this form
     let address = address.or_else(|_| format!("[{bare}]:0").parse::<SocketAddr>()).ok()?;
     Some((at(address, 0), None))
+}
+
+/// Whether this is a port of that address. One without an interface is meant on any.
+fn is_at(address: SocketAddr, ip: SocketAddr) -> bool {
+    match ip {
+        SocketAddr::V6(ip) if ip.scope_id() == 0 => address.ip() == *ip.ip(),
+        ip => at(address, 0) == ip,
+    }
 }
 
 /// The same address with another port, in its usual form: an IPv4 address that came through an IPv6 socket is shown,
@@ -234,7 +270,7 @@ mod tests {
     fn names_are_checked() {
         let mut people = People::default();
         let (bob, other) = (at(([1, 1, 1, 1], 0).into(), 1), at(([1, 1, 1, 1], 0).into(), 2));
-        people.meet(bob, None, Duration::ZERO).0.name = Some("bob".into());
+        people.meet(bob, Duration::ZERO).0.name = Some("bob".into());
         for wrong in
             ["", "all", "7up", "a b", "a\u{202e}b", "10.0.0.1", "localhost", "x\x1b", &"n".repeat(33)]
         {
@@ -248,27 +284,55 @@ mod tests {
     #[test]
     fn an_address_without_a_port_is_the_one_that_is_known() {
         let mut people = People::default();
-        let one = "10.0.0.1:5".parse().unwrap();
-        assert_eq!(people.find("10.0.0.1"), Ok("10.0.0.1:7890".parse().unwrap()));
-        people.meet(one, None, Duration::ZERO);
-        assert_eq!(people.find("10.0.0.1"), Ok(one));
-        people.meet("10.0.0.1:6".parse().unwrap(), None, Duration::ZERO);
-        assert_eq!(people.find("10.0.0.1"), Ok("10.0.0.1:7890".parse().unwrap()));
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
+        people.meet(at(5), Duration::from_secs(1));
+        assert_eq!(people.find("10.0.0.1"), Ok(at(5)));
+        people.meet(at(6), Duration::from_secs(2));
+        assert_eq!(people.find("10.0.0.1"), Ok(at(6)));
+        people.meet(at(5), Duration::from_secs(3)).0.deaf = true;
+        assert_eq!(people.find("10.0.0.1"), Ok(at(6)));
+        people.meet(at(6), Duration::from_secs(4)).0.deaf = true;
+        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
+        people.meet(at(7890), Duration::ZERO);
+        people.meet(at(8), Duration::from_secs(5));
+        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
         assert!(people.find("bob").unwrap_err().contains("nobody is called bob"));
+    }
+
+    #[test]
+    fn an_address_with_an_interface_is_another_one() {
+        let mut people = People::default();
+        people.meet("[fe80::1%4]:5".parse().unwrap(), Duration::ZERO);
+        assert_eq!(people.find("fe80::1%3").unwrap().to_string(), "[fe80::1%3]:7890");
+        assert_eq!(people.find("fe80::1%4").unwrap().to_string(), "[fe80::1%4]:5");
+        assert_eq!(people.find("fe80::1").unwrap().to_string(), "[fe80::1%4]:5");
+    }
+
+    #[test]
+    fn an_address_is_ignored_with_all_its_ports() {
+        let mut people = People::default();
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        people.meet(at(5), Duration::ZERO).0.ignored = true;
+        assert!(people.ignores(at(5)) && !people.ignores(at(6)));
+        assert!(people.ignore(at(0)));
+        assert!(people.ignores(at(6)) && !people.ignores(([10, 0, 0, 2], 6).into()));
+        assert!(!people.ignore(at(0)));
+        assert!(!people.ignores(at(5)) && !people.ignores(at(6)));
     }
 
     #[test]
     fn the_quietest_stranger_goes_first() {
         let mut people = People::default();
         let peer = |port| SocketAddr::from(([10, 0, 0, 1], port));
-        people.meet(peer(1), None, Duration::from_secs(1)).0.name = Some("friend".into());
-        people.meet(peer(2), None, Duration::from_secs(2)).0.ignored = true;
+        people.meet(peer(1), Duration::from_secs(1)).0.name = Some("friend".into());
+        people.meet(peer(2), Duration::from_secs(2)).0.ignored = true;
         for port in 3..=u16::try_from(PEOPLE_MAX).unwrap() {
-            people.meet(peer(port), None, Duration::from_secs(port.into()));
+            people.meet(peer(port), Duration::from_secs(port.into()));
         }
-        people.meet(peer(3), None, Duration::from_secs(900));
-        let (_, gone) = people.meet(peer(1000), None, Duration::from_secs(1000));
-        assert_eq!(gone.unwrap().0, peer(4));
+        people.meet(peer(3), Duration::from_secs(900));
+        assert!(people.meet(peer(1000), Duration::from_secs(1000)).1.is_some());
+        assert!(people.get_mut(peer(4)).is_none());
         assert_eq!(people.all().len(), PEOPLE_MAX);
     }
 }

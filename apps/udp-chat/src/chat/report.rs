@@ -84,7 +84,7 @@ impl Chat {
             let seen = peer
                 .last_seen
                 .map_or_else(|| "never seen".to_owned(), |time| ago(now.wall.saturating_sub(time)));
-            let ignored = if peer.ignored { ", ignored" } else { "" };
+            let ignored = if self.people.ignores(address) { ", ignored" } else { "" };
             line(
                 effects,
                 format!(

@@ -143,10 +143,25 @@ fn commands_work_everywhere_and_two_slashes_are_a_message() {
     assert_eq!(told.sent[0].1, [b"/shrug".to_vec()]);
     assert_eq!(told.sent[1].1, [b"a b".to_vec()]);
     assert!(told.said("unknown command /frob"));
-    told.type_lines(&["/history 5", "/history bob", "/search x y", "/where", "/status", "/peers", "/help"]);
+    told.type_lines(&[
+        "/history 5",
+        "/history bob",
+        "/history 192.168.1.5",
+        "/search x y",
+        "/where",
+        "/status",
+        "/peers",
+        "/help",
+    ]);
     assert_eq!(
         told.looks,
-        [Look::Last(5, None), Look::Last(20, Some(bob())), Look::Search("x y".into()), Look::Where]
+        [
+            Look::Last(5, None),
+            Look::Last(20, Some((bob().ip(), Some(7890)))),
+            Look::Last(20, Some((bob().ip(), None))),
+            Look::Search("x y".into()),
+            Look::Where
+        ]
     );
     assert!(told.said("facts") && told.said("sent 2, received 0, refused 0") && told.said("//x"));
 }
@@ -270,8 +285,25 @@ fn what_was_suppressed_of_a_forgotten_peer_is_told() {
         let line = format!("/to 10.0.0.1:{port}");
         told.event(|chat, effects| chat.line(at(1), &line, effects));
     }
-    // one was told at once, the others when it was forgotten
-    assert!(told.said("# suppressed: 2 from 192.168.1.5:7890"), "{:?}", told.lines);
+    // one was told at once; the others when it is time, although nothing else is known of it any more
+    told.event(|chat, effects| chat.late(at(1000), effects));
+    assert!(told.said("# suppressed: 2 from 1 other source"), "{:?}", told.lines);
+}
+
+#[test]
+fn many_ports_are_one_source_and_one_report() {
+    let limit = RateLimit { rate: 1.0, burst: 10.0 };
+    let mut told = Told::new(Settings { rate_limit: Some(limit), ..settings(Role::Chat) });
+    let lines = told.lines.len();
+    for port in 1..=3000 {
+        told.comes(([10, 0, 0, 1], port).into(), b"\xFF");
+    }
+    for moment in [1000, 2000, 3000] {
+        told.event(|chat, effects| chat.late(at(moment), effects));
+    }
+    assert_eq!(told.lines.len() - lines, 3, "one at once, and two for all the others: {:#?}", told.lines);
+    assert!(told.said("! unsupported frame from 9 other sources (9 of them)"), "{:#?}", told.lines);
+    assert!(told.said("# suppressed: 2990 from 2,990 other sources"), "{:#?}", told.lines);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn answer(look: &Look, path: &Path, show: &impl Fn(String) -> bool) -> ControlFl
     let (most, query) = match look {
         Look::Where => return tell(format!("history: {}", path.display())),
         Look::Last(most, peer) => {
-            let who = peer.map(|address| Who { ip: address.ip(), port: Some(address.port()) });
+            let who = peer.map(|(ip, port)| Who { ip, port });
             (*most, Query { peer: who, ..Query::default() })
         }
         Look::Search(text) => (FOUND, Query { text: Some(text.clone()), ..Query::default() }),

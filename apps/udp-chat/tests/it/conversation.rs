@@ -187,6 +187,27 @@ fn history_can_be_looked_into() {
 }
 
 #[test]
+fn an_address_without_its_port_is_understood() {
+    let mut chat = Chat::start(&[]);
+    // somebody who says one thing and is gone, as `udp-chat send` is
+    let gone = peer();
+    let address = gone.local_addr().unwrap();
+    gone.send_to(b"call me", chat.v4()).unwrap();
+    chat.expect("> call me");
+    drop(gone);
+    chat.type_line("/msg 127.0.0.1 hello?");
+    chat.expect(&format!("nothing listens on {address}"));
+    chat.type_line("/to 127.0.0.1");
+    chat.expect("to 127.0.0.1:7890> ");
+    chat.type_line("/history 127.0.0.1");
+    chat.expect(":call me");
+    // the port is not known in this run, and still it is this address
+    let folder = chat.quit();
+    let out = ran(&folder, &["--port", "0"], "/history 127.0.0.1\n");
+    assert!(text(&out.stdout).contains(":call me\n"), "{out:?}");
+}
+
+#[test]
 fn every_clean_end_keeps_everything() {
     for signal in [Some(Signal::SIGTERM), Some(Signal::SIGINT), Some(Signal::SIGHUP), None] {
         let mut chat = Chat::start(&["--rate-limit", "off"]);

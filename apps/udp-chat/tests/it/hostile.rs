@@ -128,6 +128,28 @@ fn a_flood_of_one_is_cut_down_and_said() {
 }
 
 #[test]
+fn an_address_has_many_ports_and_is_one_source() {
+    let mut chat = Chat::start(&["--rate-limit", "1/s,burst 20"]);
+    let strangers: Vec<UdpSocket> = (0..300).map(|_| peer()).collect();
+    // no frame tells more than one about many
+    for stranger in &strangers {
+        stranger.send_to(b"\xFFframe", chat.v4()).unwrap();
+    }
+    chat.expect(" other sources (--rate-limit)");
+    chat.type_line("/ignore 127.0.0.1");
+    chat.expect("127.0.0.1 with all its ports is ignored from now on");
+    peer().send_to(b"a new port of theirs", chat.v4()).unwrap();
+    let bob = UdpSocket::bind("127.0.0.2:0").unwrap();
+    bob.send_to(b"another address", chat.v4()).unwrap();
+    chat.expect("> another address");
+    chat.close_input();
+    let (_, said) = chat.ended();
+    let reports = said.iter().filter(|line| line.contains("unsupported") || line.contains("suppressed"));
+    assert!(reports.count() < 10, "{said:#?}");
+    assert!(!said.iter().any(|line| line.contains("a new port")), "{said:#?}");
+}
+
+#[test]
 fn one_who_sleeps_wakes_nobody() {
     let mut chat = Chat::start(&[]);
     peer().send_to(b"hello", chat.v4()).unwrap();
