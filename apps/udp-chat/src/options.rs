@@ -43,7 +43,7 @@ Examples:
   udp-chat listen -n 1 --timeout 10s          the next message, if one comes
   udp-chat listen --json | jq -r .text        the texts alone
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 5 the time was over before all had come";
+Exit codes: 0 done, 1 failed, or not all could be saved or shown, 2 wrong usage, 5 the time was over before all had come";
 
 /// A chat without a server: everybody has a UDP port, and a message is a datagram of plain text. So the others need no
 /// udp-chat; nc -u will do.
@@ -98,7 +98,7 @@ pub struct SendArguments {
 #[command(after_help = LISTEN_EXAMPLES)]
 pub struct ListenArguments {
     /// End after so many messages
-    #[arg(short = 'n', long, value_name = "N", value_parser = units::count)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = at_least_one)]
     pub count: Option<u64>,
     /// End after so long; exit code 5 if not all (without -n: if none) had come
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
@@ -167,6 +167,13 @@ pub enum LogFormat {
     Timed,
     /// >>>('192.168.1.5', 7890):hi
     Classic,
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match units::count(text)? {
+        0 => Err("it is a number from 1 on".into()),
+        count => Ok(count),
+    }
 }
 
 fn rate_limit(text: &str) -> Result<Limit, String> {

@@ -28,7 +28,8 @@ pub fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
             "--to before a verb is for a chat: udp-chat send --to IP:PORT TEXT sends a message",
         ));
     }
-    let style = Style::new(shared.color);
+    let for_program = verb.is_some() && !std::io::stdout().is_terminal();
+    let style = Style::new(shared.color, for_program);
     let (role, source, output) = match verb {
         Some(Verb::Log(mut log)) => {
             log.file = log.file.or(shared.history);

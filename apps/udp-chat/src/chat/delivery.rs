@@ -113,9 +113,14 @@ impl Chat {
         }
     }
 
-    /// The exit code of a run that ends now: a conversation in which something was refused is still a good one.
+    /// The exit code of a run that ends now: a conversation in which something was refused is still a good one, and
+    /// somebody at a keyboard has seen what was not sent; but a script (it is to be echoed) has not.
     pub(super) fn exit_code(&self) -> u8 {
-        if self.settings.role == Role::Chat { DONE } else { self.code }
+        match (self.settings.role, self.code) {
+            (Role::Chat, NOT_SENT) if self.settings.echo => NOT_SENT,
+            (Role::Chat, _) => DONE,
+            (_, code) => code,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use super::command::{self, Command, HELP};
 use super::people::{self, DEFAULT_PORT};
-use super::{Chat, DONE, Effect, Look, Now, Role, line};
+use super::{Chat, Effect, Look, NOT_SENT, Now, Role, line};
 
 /// `/history` shows so many records.
 const HISTORY_LINES: usize = 20;
@@ -133,7 +133,7 @@ impl Chat {
     }
 
     fn quit(&mut self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Quit(DONE));
+        effects.push(Effect::Quit(self.exit_code()));
     }
 
     fn menu(&mut self, effects: &mut Vec<Effect>) {
@@ -173,6 +173,7 @@ impl Chat {
                 .collect(),
         };
         if everybody.is_empty() {
+            self.code = NOT_SENT;
             line(effects, "! nobody is known yet: /add IP[:PORT] [NAME], or wait until somebody writes");
         }
         for to in everybody {
@@ -183,9 +184,10 @@ impl Chat {
     fn command(&mut self, now: Now, command: Command, effects: &mut Vec<Effect>) {
         let outcome = match command {
             Command::To(who) => self.choose(now, &who, effects),
-            Command::Msg(who, text) => {
-                self.recipient(&who).map(|recipient| self.message_to(now, recipient, &text, effects))
-            }
+            Command::Msg(who, text) => self
+                .recipient(&who)
+                .map(|recipient| self.message_to(now, recipient, &text, effects))
+                .inspect_err(|_| self.code = NOT_SENT),
             Command::Add(address, name) => self.add(now, &address, name, effects),
             Command::Ignore(who) => self.ignore(now, &who, effects),
             Command::History(what) => self.history(what.as_deref(), effects),

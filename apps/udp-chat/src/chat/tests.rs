@@ -214,6 +214,26 @@ fn what_is_not_sent_is_not_saved_as_sent() {
 }
 
 #[test]
+fn a_script_hears_by_the_exit_code_what_was_not_sent() {
+    let unreachable = Err(SendFailed { why: "network is unreachable".into(), pieces_sent: 0 });
+    for (line, network) in
+        [("/msg 10.0.0.1 hi", unreachable), ("/msg bob hi", Ok(())), ("/msg all hi", Ok(()))]
+    {
+        for (echo, code) in [(true, 1), (false, 0)] {
+            let mut told = Told::new(Settings { echo, ..settings(Role::Chat) });
+            told.network = network.clone();
+            told.type_lines(&[line, "/quit"]);
+            assert_eq!(told.quit, Some(code), "{line}");
+        }
+    }
+    let mut told = Told::new(Settings { echo: true, ..settings(Role::Chat) });
+    told.type_lines(&["/msg 192.168.1.5 hi"]);
+    told.event(|chat, effects| chat.refused(bob(), b"hi", &Refusal::NobodyListens, effects));
+    told.event(|chat, effects| chat.end_of_input(at(1), effects));
+    assert_eq!(told.quit, Some(0), "it was sent, and UDP promises no more");
+}
+
+#[test]
 fn newlines_are_mirrored() {
     let mut told = Told::new(settings(Role::Chat));
     told.type_lines(&["/to 192.168.1.5:7890", "one"]);

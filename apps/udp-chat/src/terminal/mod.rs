@@ -8,6 +8,7 @@ use std::io::{IsTerminal, stdin, stdout};
 
 use chrono::{DateTime, Local, TimeZone, Utc};
 use clap::ValueEnum;
+use common::units::plural;
 
 use crate::chat::Shown;
 use crate::history::{Record, What};
@@ -31,7 +32,12 @@ pub enum Colour {
 pub struct Style {
     /// With colours; never colour alone.
     pub colour: bool,
+    /// So many lines of a message are shown: a datagram has room for 65,000.
+    pub most_lines: usize,
 }
+
+/// So many lines of a message are shown to somebody who reads along.
+const MOST_LINES: usize = 20;
 
 /// The terminal can do no more than print lines.
 fn is_dumb() -> bool {
@@ -45,9 +51,9 @@ pub fn can_edit() -> bool {
 }
 
 impl Style {
-    /// What the user and the terminal want.
+    /// What the user and the terminal want. A program that reads along (`for_program`) gets all lines of a message.
     #[must_use]
-    pub fn new(colour: Colour) -> Self {
+    pub fn new(colour: Colour, for_program: bool) -> Self {
         let wanted = match colour {
             Colour::Always => true,
             Colour::Never => false,
@@ -56,7 +62,7 @@ impl Style {
                 stdout().is_terminal() && !is_dumb() && !unwanted
             }
         };
-        Self { colour: wanted }
+        Self { colour: wanted, most_lines: if for_program { usize::MAX } else { MOST_LINES } }
     }
 
     /// Adds its line or lines. Whatever came from somebody else is escaped: no control, escape or bidi character of a
@@ -65,13 +71,20 @@ impl Style {
         match shown {
             Shown::Message { time, from, name, text } => {
                 // a datagram may hold several lines; each is shown with its source, so that none can pretend to be another's
-                for line in text.split(|byte| *byte == b'\n') {
+                let mut lines = text.split(|byte| *byte == b'\n');
+                for line in lines.by_ref().take(self.most_lines) {
                     let who = name.as_ref().map_or_else(|| from.to_string(), String::clone);
                     self.head(*time, out);
                     self.who(&format!("{who}>"), out);
                     out.push(' ');
                     out.push_str(&escape::escape(line));
                     out.push('\n');
+                }
+                match lines.count() as u64 {
+                    0 => {}
+                    more => {
+                        let _ = writeln!(out, "... {} (/history)", plural(more, "more line"));
+                    }
                 }
             }
             Shown::Own { time, to, text } => {
@@ -112,4 +125,26 @@ pub fn json(shown: &Shown, out: &mut String) {
     // writing to memory does not fail, and JSON is UTF-8
     let _ = log::json::write_record(&record, &mut line);
     out.push_str(&String::from_utf8_lossy(&line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_many_lines_is_cut_short() {
+        let shown = |lines: usize, for_program| {
+            let text = vec![b'\n'; lines - 1];
+            let from = ([127, 0, 0, 1], 7890).into();
+            let mut out = String::new();
+            let style = Style::new(Colour::Never, for_program);
+            style.text(&Shown::Message { time: 0, from, name: None, text }, &mut out);
+            out
+        };
+        assert_eq!(shown(20, false).lines().count(), 20);
+        let cut = shown(65_000, false);
+        assert_eq!((cut.lines().count(), cut.lines().last()), (21, Some("... 64,980 more lines (/history)")));
+        assert!(shown(21, false).ends_with("\n... 1 more line (/history)\n"));
+        assert_eq!(shown(65_000, true).lines().count(), 65_000);
+    }
 }

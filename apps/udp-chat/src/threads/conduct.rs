@@ -17,7 +17,7 @@ use super::looker::Looker;
 use super::printer::{self, Output, Screen};
 use super::{EVENTS, Event, LINES, receiver};
 use crate::chat::{Chat, Effect, Facts, Now, Role, Saved, SendFailed, Settings, Shown};
-use crate::history::{self, History, Record, What};
+use crate::history::{self, Finished, History, Record, What};
 use crate::socket;
 use crate::terminal::{Style, Terminal};
 
@@ -59,7 +59,7 @@ pub fn run(setup: Setup) -> Result<u8, Failure> {
         let ready = common::ready::Ready { address, about: "udp-chat".into(), pid: id() };
         screen.show(Shown::Line(ready.to_string()));
     }
-    let history = open_history(setup.history, setup.history_is_must, &mut screen, role)?;
+    let Opened { history, missing } = open_history(setup.history, setup.history_is_must, &mut screen, role)?;
     let (output, style) = (setup.output, setup.style);
     let printer = spawn("printer", move || printer::print(output, style, &lines_out))?;
     let ending = Arc::new(AtomicBool::new(false));
@@ -75,6 +75,7 @@ pub fn run(setup: Setup) -> Result<u8, Failure> {
         started: Instant::now(),
         socket,
         history,
+        missing: missing.map(|why| Finished { lost: 0, error: Some(why) }),
         screen,
         looker,
         code: None,
@@ -97,36 +98,42 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(|e| Failure::failed(format!("cannot start the {name} thread: {e}")))
 }
 
+/// The history, and why there is none although there should be.
+struct Opened {
+    history: Option<(History, history::Settings)>,
+    missing: Option<String>,
+}
+
 fn open_history(
     settings: Option<history::Settings>,
     is_must: bool,
     screen: &mut Screen,
     role: Role,
-) -> Result<Option<(History, history::Settings)>, Failure> {
+) -> Result<Opened, Failure> {
     let Some(settings) = settings else {
         if role == Role::Chat {
             screen.show(Shown::Line("history: none".into()));
         }
-        return Ok(None);
+        return Ok(Opened { history: None, missing: None });
     };
     match history::start(&settings, screen.teller()) {
         Ok(history) => {
             if !matches!(role, Role::Send { .. }) {
                 screen.show(Shown::Line(format!("history: {}", settings.path.display())));
             }
-            Ok(Some((history, settings)))
+            Ok(Opened { history: Some((history, settings)), missing: None })
         }
         Err(e) => {
-            let what = format!("history: cannot open {}: {}", settings.path.display(), history::why(&e));
+            let why = format!("cannot open {}: {}", settings.path.display(), history::why(&e));
             if is_must {
                 return Err(Failure::failed(format!(
-                    "{what}: choose another --history PATH, or --no-history"
+                    "history: {why}: choose another --history PATH, or --no-history"
                 )));
             }
             screen.show(Shown::Line(format!(
-                "! {what}: nothing will be saved (--history PATH chooses another file)"
+                "! history: {why}: nothing will be saved (--history PATH chooses another file)"
             )));
-            Ok(None)
+            Ok(Opened { history: None, missing: Some(why) })
         }
     }
 }
@@ -137,6 +144,8 @@ pub(super) struct Conductor {
     started: Instant,
     socket: Arc<UdpSocket>,
     pub(super) history: Option<(History, history::Settings)>,
+    /// Instead of a history that could not be opened: what it would have kept is lost.
+    pub(super) missing: Option<Finished>,
     pub(super) screen: Screen,
     pub(super) looker: Looker,
     pub(super) code: Option<u8>,
@@ -234,6 +243,8 @@ impl Conductor {
                 Effect::Save(saved) => {
                     if let Some((history, _)) = &mut self.history {
                         history.save(record(now, saved));
+                    } else if let Some(missing) = &mut self.missing {
+                        missing.lost += 1;
                     }
                 }
                 Effect::Look(look) => {
@@ -270,7 +281,7 @@ impl Conductor {
             Some((history, settings)) => {
                 (settings.path.display().to_string(), (history.depth(), settings.capacity), history.unsaved())
             }
-            None => ("none".into(), (0, 0), 0),
+            None => ("none".into(), (0, 0), self.missing.as_ref().map_or(0, |missing| missing.lost)),
         };
         Facts {
             own: socket::own_addresses(&self.socket),

@@ -39,7 +39,11 @@ impl Conductor {
         self.chat.end(now, &mut self.effects);
         self.perform(now);
 
-        let saved = self.history.take().map(|(history, _)| history.finish());
+        let saved = match self.history.take() {
+            Some((history, _)) => Some(history.finish()),
+            // told at the start, and no loss if there was nothing to save
+            None => self.missing.take().filter(|missing| missing.lost > 0),
+        };
         self.looker.finish();
         let (is_read, until, not_shown) = (self.screen.waits, self.screen.until, self.screen.not_shown);
         drop(self.screen);

@@ -59,6 +59,20 @@ fn the_longest_datagram_is_kept_whole() {
 }
 
 #[test]
+fn a_datagram_of_line_breaks_does_not_flood_the_terminal() {
+    let mut chat = Chat::start(&[]);
+    let bob = peer();
+    bob.send_to(&[b'\n'; 65_000], chat.v4()).unwrap();
+    bob.send_to(b"the next", chat.v4()).unwrap();
+    chat.expect("... 64,980 more lines (/history)");
+    chat.expect("> the next");
+    chat.close_input();
+    let (_, said) = chat.ended();
+    assert!(said.len() < 50, "{} lines", said.len());
+    assert!(chat.history().contains(&"\\n".repeat(64_999)), "it is kept whole");
+}
+
+#[test]
 fn a_crowd_of_strangers_neither_fills_nor_stops_it() {
     let mut chat = Chat::start(&[]);
     let bob = peer();

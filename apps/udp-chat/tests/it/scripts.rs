@@ -66,6 +66,8 @@ fn what_cannot_be_sent_is_exit_code_1() {
     let out = ran(&folder, &["send", "--bind", "127.0.0.1", "--to", "[::1]:9", "x"], "");
     assert_eq!(out.status.code(), Some(1), "{out:?}");
     assert!(text(&out.stderr).starts_with("! not sent to [::1]:9: "), "{out:?}");
+    let out = ran(&folder, &["--bind", "127.0.0.1", "--port", "0"], "/msg [::1]:9 x\n");
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
 }
 
 #[test]
@@ -182,6 +184,7 @@ fn wrong_usage_is_exit_code_2_and_one_helpful_line() {
         (&["--rate-limit", "fast"], "200/s"),
         (&["--sync", "sometimes"], "always"),
         (&["--history", "x", "--no-history"], "cannot be used with"),
+        (&["listen", "-n", "0"], "a number from 1 on"),
         (&["--queue-capacity", "0"], "1 to 10,000,000"),
         (&["frob"], "unrecognized subcommand"),
     ];
@@ -203,8 +206,13 @@ fn a_history_that_cannot_be_opened() {
     let bob = peer();
     let input = format!("/msg {} hello\n", bob.local_addr().unwrap());
     let out = ran(&folder, &["--port", "0"], &input);
-    assert_eq!((out.status.code(), heard(&bob)), (Some(0), "hello".into()));
+    assert_eq!((out.status.code(), heard(&bob)), (Some(1), "hello".into()));
     assert!(text(&out.stdout).contains("nothing will be saved"), "{out:?}");
+    assert!(text(&out.stderr).starts_with("error: 1 record could not be saved: cannot open "), "{out:?}");
+    let out = ran(&folder, &["send", "--to", &bob.local_addr().unwrap().to_string(), "hello"], "");
+    assert_eq!((out.status.code(), heard(&bob)), (Some(1), "hello".into()));
+    // who has said nothing has lost nothing
+    assert_eq!(ran(&folder, &["--port", "0"], "/peers\n").status.code(), Some(0));
 }
 
 #[test]
