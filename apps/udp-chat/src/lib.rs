@@ -7,6 +7,7 @@
 pub mod chat;
 pub mod escape;
 pub mod history;
+pub mod interfaces;
 pub mod log;
 pub mod options;
 pub mod socket;

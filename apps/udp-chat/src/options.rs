@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use common::units;
 
 use crate::chat::Eol;
 use crate::chat::allowance::{self, RateLimit};
+use crate::chat::people;
 use crate::history;
+use crate::interfaces;
 use crate::log::LogArguments;
 use crate::terminal::Colour;
 
@@ -112,8 +114,8 @@ pub struct ListenArguments {
 #[derive(Debug, Args)]
 pub struct Shared {
     /// Address to listen on [default: all, IPv6 and IPv4]
-    #[arg(long, value_name = "ADDRESS", global = true)]
-    pub bind: Option<IpAddr>,
+    #[arg(long, value_name = "ADDRESS", global = true, value_parser = bind)]
+    pub bind: Option<SocketAddr>,
 
     /// Port to listen on, 0 picks a free one [default: 7890; send: 0]
     #[arg(long, short, global = true)]
@@ -167,6 +169,16 @@ pub enum LogFormat {
     Timed,
     /// >>>('192.168.1.5', 7890):hi
     Classic,
+}
+
+fn bind(text: &str) -> Result<SocketAddr, String> {
+    match people::address(text, interfaces::number) {
+        Some((ip, None)) => Ok(ip),
+        _ => Err(
+            "it is an address of this machine, for example 192.168.1.5, ::1 or fe80::1%eth0; --port is apart"
+                .into(),
+        ),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<u64, String> {

@@ -13,7 +13,7 @@
 //! Any number of threads may use it at once, without a lock: the kernel hands over whole datagrams.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 
@@ -37,13 +37,13 @@ const SEND_TRIES: usize = 8;
 /// Refusals are taken out of the kernel's queue so many at a time.
 const REFUSALS_AT_ONCE: usize = 256;
 
-/// Makes the socket. Without an address it listens on all, IPv6 and IPv4.
+/// Makes the socket. Without an address (its port does not matter) it listens on all, IPv6 and IPv4.
 ///
 /// # Errors
 /// As the kernel says; `AddrInUse` means that the port is taken.
-pub fn open(bind: Option<IpAddr>, port: u16) -> io::Result<UdpSocket> {
+pub fn open(bind: Option<SocketAddr>, port: u16) -> io::Result<UdpSocket> {
     match bind {
-        Some(ip) => bound((ip, port).into()),
+        Some(ip) => bound(crate::chat::people::at(ip, port)),
         None => bound((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|e| match e.raw_os_error() {
             Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => bound((Ipv4Addr::UNSPECIFIED, port).into()),
             _ => Err(e),

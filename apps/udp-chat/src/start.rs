@@ -11,6 +11,7 @@ use rustyline::DefaultEditor;
 use crate::chat::people::{self, DEFAULT_PORT};
 use crate::chat::{Role, Settings};
 use crate::history::{self, Format};
+use crate::interfaces;
 use crate::log;
 use crate::options::{Arguments, LogFormat, Shared, Verb};
 use crate::socket;
@@ -40,9 +41,9 @@ pub fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
             (Role::Chat, source, output)
         }
         Some(Verb::Send(send)) => {
-            let (ip, port) = people::address(&send.to).ok_or_else(|| {
+            let (ip, port) = people::address(&send.to, interfaces::number).ok_or_else(|| {
                 Failure::usage(format!(
-                    "--to {}: it is no IP:PORT, for example 192.168.1.5:7890 or [::1]:7890",
+                    "--to {}: it is no IP:PORT, for example 192.168.1.5:7890, [::1]:7890 or fe80::1%eth0",
                     send.to
                 ))
             })?;
@@ -93,6 +94,7 @@ fn settings(shared: &Shared, role: Role, echo: bool) -> Settings {
         eol: shared.eol,
         max_datagram: usize::try_from(shared.max_datagram).unwrap_or(usize::MAX),
         rate_limit: shared.rate_limit.0,
+        interfaces: interfaces::number,
         echo,
     }
 }
@@ -112,8 +114,11 @@ fn history_settings(shared: &Shared) -> history::Settings {
 }
 
 fn cannot_listen(shared: &Shared, port: u16, error: &std::io::Error) -> Failure {
-    let place = shared.bind.map_or_else(|| format!("port {port}"), |ip| format!("{ip} port {port}"));
+    let place = shared.bind.map_or_else(|| format!("port {port}"), |ip| format!("{} port {port}", ip.ip()));
     let advice = match error.kind() {
+        _ if shared.bind.is_some_and(interfaces::lacks_interface) => {
+            ": this address needs its interface, for example fe80::1%eth0"
+        }
         std::io::ErrorKind::AddrInUse => {
             ": another program has it; choose another --port (0 picks a free one)"
         }

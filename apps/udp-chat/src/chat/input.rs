@@ -90,7 +90,7 @@ impl Chat {
                 self.stage = Stage::Menu;
                 self.menu(effects);
             }
-            (Stage::Address, address) => match people::address(address) {
+            (Stage::Address, address) => match people::address(address, self.settings.interfaces) {
                 Some((ip, None)) => self.stage = Stage::Port(ip),
                 Some((ip, Some(port))) => self.turn_to(now, people::at(ip, port), effects),
                 None => line(
@@ -157,7 +157,11 @@ impl Chat {
     }
 
     fn recipient(&self, who: &str) -> Result<Recipient, String> {
-        if who == "all" { Ok(Recipient::All) } else { self.people.find(who).map(Recipient::One) }
+        if who == "all" {
+            Ok(Recipient::All)
+        } else {
+            self.people.find(who, self.settings.interfaces).map(Recipient::One)
+        }
     }
 
     fn message_to(&mut self, now: Now, recipient: Recipient, text: &str, effects: &mut Vec<Effect>) {
@@ -228,7 +232,8 @@ impl Chat {
         name: Option<String>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), String> {
-        let (ip, port) = people::address(text).ok_or_else(|| format!("{text} is no IP[:PORT]"))?;
+        let (ip, port) = people::address(text, self.settings.interfaces)
+            .ok_or_else(|| format!("{text} is no IP[:PORT]"))?;
         let address = people::at(ip, port.unwrap_or(DEFAULT_PORT));
         if let Some(name) = &name {
             self.people.check_name(address, name)?;
@@ -243,7 +248,7 @@ impl Chat {
 
     fn ignore(&mut self, now: Now, who: &str, effects: &mut Vec<Effect>) -> Result<(), String> {
         let said = |ignored: bool| if ignored { "ignored from now on" } else { "shown again" };
-        let (ip, port) = self.people.mean(who)?;
+        let (ip, port) = self.people.mean(who, self.settings.interfaces)?;
         let Some(port) = port else {
             let what = said(self.people.ignore(ip));
             line(effects, format!("{} with all its ports is {what}", ip.ip()));
@@ -263,7 +268,7 @@ impl Chat {
             Some(what) => match what.parse::<usize>() {
                 Ok(lines) => Look::Last(lines.min(HISTORY_MOST), None),
                 Err(_) => {
-                    let (ip, port) = self.people.mean(what)?;
+                    let (ip, port) = self.people.mean(what, self.settings.interfaces)?;
                     Look::Last(HISTORY_LINES, Some((ip.ip(), port)))
                 }
             },

@@ -72,6 +72,8 @@ pub struct Settings {
     pub max_datagram: usize,
     /// What each source, an address with all its ports, may send.
     pub rate_limit: Option<RateLimit>,
+    /// How to find an interface by its name.
+    pub interfaces: people::Interfaces,
     /// Messages that were typed are shown again, because nobody saw them being typed.
     pub echo: bool,
 }

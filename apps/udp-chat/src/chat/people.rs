@@ -129,8 +129,8 @@ impl People {
     ///
     /// # Errors
     /// One line for the user.
-    pub fn find(&self, who: &str) -> Result<SocketAddr, String> {
-        let (ip, port) = self.mean(who)?;
+    pub fn find(&self, who: &str, interfaces: Interfaces) -> Result<SocketAddr, String> {
+        let (ip, port) = self.mean(who, interfaces)?;
         if let Some(port) = port {
             return Ok(at(ip, port));
         }
@@ -143,12 +143,13 @@ impl People {
     ///
     /// # Errors
     /// One line for the user.
-    pub fn mean(&self, who: &str) -> Result<(SocketAddr, Option<u16>), String> {
+    pub fn mean(&self, who: &str, interfaces: Interfaces) -> Result<(SocketAddr, Option<u16>), String> {
         if let Some((known, _)) = self.peers.iter().find(|(_, peer)| peer.name.as_deref() == Some(who)) {
             return Ok((at(*known, 0), Some(known.port())));
         }
-        address(who).ok_or_else(|| {
-            format!("nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds")
+        address(who, interfaces).ok_or_else(|| match who.split_once('%') {
+            Some(_) => format!("{who} is no address of an interface of this machine: fe80::1%eth0 is one"),
+            None => format!("nobody is called {who}: /peers lists who is known, /add IP[:PORT] NAME adds"),
         })
     }
 
@@ -180,7 +181,7 @@ impl People {
         let fits = name.chars().count() <= NAME_MAX
             && name.starts_with(char::is_alphabetic)
             && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
-        if !fits || name == "all" || self::address(name).is_some() {
+        if !fits || name == "all" || self::address(name, |_| None).is_some() {
             return Err(format!(
                 "{name} is no name: a letter, then letters, digits, - _ or . ({NAME_MAX} at most, and not \"all\")"
             ));
@@ -193,9 +194,15 @@ impl People {
     }
 }
 
-/// `IP`, `IP:PORT`, `[IPv6]:PORT` or `localhost[:PORT]`; the port of the first part is 0.
+/// The number of a network interface, by its name. Only the system knows it, so whoever reads addresses is handed this.
+pub type Interfaces = fn(&str) -> Option<u32>;
+
+/// `IP`, `IP:PORT`, `[IPv6]:PORT` or `localhost[:PORT]`; the port of the first part is 0. An IPv6 address may have an
+/// interface, by name or number: `fe80::1%eth0`, `[fe80::1%2]:7890`.
 #[must_use]
-pub fn address(text: &str) -> Option<(SocketAddr, Option<u16>)> {
+pub fn address(text: &str, interfaces: Interfaces) -> Option<(SocketAddr, Option<u16>)> {
+    let numbered = numbered(text, interfaces)?;
+    let text = numbered.as_deref().unwrap_or(text);
     let port_of = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     if let Some(rest) = text.strip_prefix("localhost") {
         let port = match rest.strip_prefix(':') {
@@ -214,6 +221,16 @@ pub fn address(text: &str) -> Option<(SocketAddr, Option<u16>)> {
     // an IPv6 address with an interface parses only in this form
     let address = address.or_else(|_| format!("[{bare}]:0").parse::<SocketAddr>()).ok()?;
     Some((at(address, 0), None))
+}
+
+/// The same with the number of the interface instead of its name, if there is a name. `None`: nothing has that name.
+fn numbered(text: &str, interfaces: Interfaces) -> Option<Option<String>> {
+    let Some((ip, rest)) = text.split_once('%') else { return Some(None) };
+    let (interface, rest) = rest.split_at(rest.find(']').unwrap_or(rest.len()));
+    if interface.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(None);
+    }
+    Some(Some(format!("{ip}%{}{rest}", interfaces(interface)?)))
 }
 
 /// Whether this is a port of that address. One without an interface is meant on any.
@@ -249,9 +266,14 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
+    /// A machine with one interface.
+    fn eth0(name: &str) -> Option<u32> {
+        (name == "eth0").then_some(2)
+    }
+
     #[test]
     fn addresses_as_people_write_them() {
-        let read = |text| address(text).map(|(ip, port)| (ip.ip().to_string(), port));
+        let read = |text| address(text, eth0).map(|(ip, port)| (ip.ip().to_string(), port));
         assert_eq!(read("192.168.1.5"), Some(("192.168.1.5".into(), None)));
         assert_eq!(read("192.168.1.5:7"), Some(("192.168.1.5".into(), Some(7))));
         assert_eq!(read("::1"), Some(("::1".into(), None)));
@@ -259,8 +281,14 @@ mod tests {
         assert_eq!(read("[::1]:7"), Some(("::1".into(), Some(7))));
         assert_eq!(read("::ffff:10.0.0.1"), Some(("10.0.0.1".into(), None)));
         assert_eq!(read("localhost:7"), Some(("127.0.0.1".into(), Some(7))));
-        assert_eq!(address("[fe80::1%4]:7").unwrap().0.to_string(), "[fe80::1%4]:0");
-        assert_eq!(address("fe80::1%4").unwrap().0.to_string(), "[fe80::1%4]:0");
+        assert_eq!(address("[fe80::1%4]:7", eth0).unwrap().0.to_string(), "[fe80::1%4]:0");
+        assert_eq!(address("fe80::1%4", eth0).unwrap().0.to_string(), "[fe80::1%4]:0");
+        assert_eq!(address("fe80::1%eth0", eth0).unwrap().0.to_string(), "[fe80::1%2]:0");
+        assert_eq!(read("[fe80::1%eth0]:7"), Some(("fe80::1".into(), Some(7))));
+        for wrong in ["fe80::1%eth1", "fe80::1%", "%eth0", "10.0.0.1%eth0", "[fe80::1%eth0", "fe80::1%eth0]x"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
         for wrong in ["", "bob", "1.2.3", "1.2.3.4:0", "1.2.3.4:x", "1.2.3.4:70000", "localhostx", "[::1"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
@@ -285,28 +313,28 @@ mod tests {
     fn an_address_without_a_port_is_the_one_that_is_known() {
         let mut people = People::default();
         let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
-        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(7890)));
         people.meet(at(5), Duration::from_secs(1));
-        assert_eq!(people.find("10.0.0.1"), Ok(at(5)));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(5)));
         people.meet(at(6), Duration::from_secs(2));
-        assert_eq!(people.find("10.0.0.1"), Ok(at(6)));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(6)));
         people.meet(at(5), Duration::from_secs(3)).0.deaf = true;
-        assert_eq!(people.find("10.0.0.1"), Ok(at(6)));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(6)));
         people.meet(at(6), Duration::from_secs(4)).0.deaf = true;
-        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(7890)));
         people.meet(at(7890), Duration::ZERO);
         people.meet(at(8), Duration::from_secs(5));
-        assert_eq!(people.find("10.0.0.1"), Ok(at(7890)));
-        assert!(people.find("bob").unwrap_err().contains("nobody is called bob"));
+        assert_eq!(people.find("10.0.0.1", eth0), Ok(at(7890)));
+        assert!(people.find("bob", eth0).unwrap_err().contains("nobody is called bob"));
     }
 
     #[test]
     fn an_address_with_an_interface_is_another_one() {
         let mut people = People::default();
         people.meet("[fe80::1%4]:5".parse().unwrap(), Duration::ZERO);
-        assert_eq!(people.find("fe80::1%3").unwrap().to_string(), "[fe80::1%3]:7890");
-        assert_eq!(people.find("fe80::1%4").unwrap().to_string(), "[fe80::1%4]:5");
-        assert_eq!(people.find("fe80::1").unwrap().to_string(), "[fe80::1%4]:5");
+        assert_eq!(people.find("fe80::1%3", eth0).unwrap().to_string(), "[fe80::1%3]:7890");
+        assert_eq!(people.find("fe80::1%4", eth0).unwrap().to_string(), "[fe80::1%4]:5");
+        assert_eq!(people.find("fe80::1", eth0).unwrap().to_string(), "[fe80::1%4]:5");
     }
 
     #[test]

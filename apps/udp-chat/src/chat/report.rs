@@ -1,7 +1,5 @@
 //! What the chat knows about itself: `/status` and `/peers`.
 
-use std::net::SocketAddr;
-
 use super::{Chat, Effect, Now, line};
 
 /// What happened so far.
@@ -22,7 +20,7 @@ pub(super) struct Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Where this program can be written to.
-    pub own: Vec<SocketAddr>,
+    pub own: Vec<String>,
     /// The file of the history, or why there is none.
     pub history: String,
     /// Records that wait to be written, and how many may.
@@ -36,11 +34,10 @@ pub struct Facts {
 impl Chat {
     /// The answer to [`Effect::AskFacts`].
     pub fn facts(&self, facts: &Facts, effects: &mut Vec<Effect>) {
-        let own: Vec<String> = facts.own.iter().map(SocketAddr::to_string).collect();
         let Counts { messages, sent, send_errors, refused, suppressed, frames, empty, ignored, dropped } =
             self.counts;
         let (waiting, capacity) = facts.queue;
-        line(effects, format!("listening on  {}", own.join("  ")));
+        line(effects, format!("listening on  {}", facts.own.join("  ")));
         line(effects, format!("history       {}", facts.history));
         line(
             effects,

@@ -9,7 +9,7 @@ use super::allowance::RateLimit;
 use super::{Chat, Effect, Eol, Look, Now, Refusal, Role, Saved, SendFailed, Settings, Shown};
 
 fn settings(role: Role) -> Settings {
-    Settings { role, eol: Eol::Auto, max_datagram: 1024, rate_limit: None, echo: false }
+    Settings { role, eol: Eol::Auto, max_datagram: 1024, rate_limit: None, interfaces: |_| None, echo: false }
 }
 
 fn bob() -> SocketAddr {

@@ -1,6 +1,5 @@
 //! The main thread: starts the others, takes events one by one, asks the chat, does what it says; and ends all in order.
 
-use std::io;
 use std::net::UdpSocket;
 use std::process::id;
 use std::sync::Arc;
@@ -18,8 +17,8 @@ use super::printer::{self, Output, Screen};
 use super::{EVENTS, Event, LINES, receiver};
 use crate::chat::{Chat, Effect, Facts, Now, Role, Saved, SendFailed, Settings, Shown};
 use crate::history::{self, Finished, History, Record, What};
-use crate::socket;
 use crate::terminal::{Style, Terminal};
+use crate::{interfaces, socket};
 
 /// What a run needs.
 pub struct Setup {
@@ -177,6 +176,9 @@ impl Conductor {
                 Next::End => return Some("all threads have ended".into()),
             };
             let was_line = matches!(event, Some(Event::Line(_) | Event::Rest(_)));
+            if was_line {
+                self.screen.answered();
+            }
             if let Some(Event::ReceiverDone(Some(failed))) = event {
                 return Some(failed);
             }
@@ -284,7 +286,7 @@ impl Conductor {
             None => ("none".into(), (0, 0), self.missing.as_ref().map_or(0, |missing| missing.lost)),
         };
         Facts {
-            own: socket::own_addresses(&self.socket),
+            own: socket::own_addresses(&self.socket).into_iter().map(interfaces::with_name).collect(),
             history: place,
             queue,
             unsaved,
@@ -303,17 +305,12 @@ fn next(events: &Receiver<Event>, deadline: Option<Instant>) -> Next<Event> {
 
 fn send(socket: &UdpSocket, to: std::net::SocketAddr, pieces: &[Vec<u8>]) -> Result<(), SendFailed> {
     for (pieces_sent, piece) in pieces.iter().enumerate() {
-        socket::send(socket, to, piece).map_err(|e| SendFailed { why: in_words(&e), pieces_sent })?;
+        socket::send(socket, to, piece).map_err(|e| SendFailed {
+            why: interfaces::cannot_send(&e, to, socket.local_addr().ok()),
+            pieces_sent,
+        })?;
     }
     Ok(())
-}
-
-fn in_words(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::EMSGSIZE) => "too long for one datagram: a smaller --max-datagram splits it".into(),
-        Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_lowercase(),
-        None => error.to_string(),
-    }
 }
 
 fn record(now: Now, saved: Saved) -> Record {

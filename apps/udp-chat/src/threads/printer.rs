@@ -17,6 +17,8 @@ pub(super) enum Item {
     Shown(Shown),
     /// What the user is asked, where no editor shows it.
     Prompt(String),
+    /// The user has answered, and so ended the line of the prompt.
+    Answered,
 }
 
 /// Where it goes.
@@ -48,24 +50,52 @@ pub(super) fn print(mut output: Output, style: Style, items: &Receiver<Item>) {
         {
             text.add(&item, &output, style);
         }
+        text.ask();
         text.write(&mut output);
     }
+    text.leave_prompt();
+    text.write(&mut output);
 }
 
 #[derive(Default)]
 struct Texts {
     messages: String,
     others: String,
+    /// The prompt that the user sees, or will see again below what is printed now.
+    prompt: Option<String>,
+    /// The cursor stands behind the prompt.
+    is_behind: bool,
 }
 
 impl Texts {
+    /// What is printed now does not belong behind the prompt.
+    fn leave_prompt(&mut self) {
+        if std::mem::take(&mut self.is_behind) {
+            self.messages.push('\n');
+        }
+    }
+
+    fn ask(&mut self) {
+        if let Some(prompt) = &self.prompt
+            && !std::mem::replace(&mut self.is_behind, true)
+        {
+            self.messages.push_str(prompt);
+        }
+    }
+
     fn add(&mut self, item: &Item, output: &Output, style: Style) {
         match (item, output) {
-            (Item::Prompt(prompt), Output::Conversation { prompts_are_lines }) => {
+            (Item::Prompt(prompt), Output::Conversation { prompts_are_lines: true }) => {
                 self.messages.push_str(prompt);
-                if *prompts_are_lines {
-                    self.messages.push('\n');
-                }
+                self.messages.push('\n');
+            }
+            (Item::Prompt(prompt), Output::Conversation { .. }) => {
+                self.leave_prompt();
+                self.prompt = Some(prompt.clone());
+            }
+            (Item::Answered, _) => {
+                self.prompt = None;
+                self.is_behind = false;
             }
             (Item::Prompt(_), _) => {}
             (Item::Shown(shown @ Shown::Message { .. }), Output::Script { json: true }) => {
@@ -74,7 +104,10 @@ impl Texts {
             (Item::Shown(shown @ (Shown::Line(_) | Shown::Own { .. })), Output::Script { .. }) => {
                 style.text(shown, &mut self.others);
             }
-            (Item::Shown(shown), _) => style.text(shown, &mut self.messages),
+            (Item::Shown(shown), _) => {
+                self.leave_prompt();
+                style.text(shown, &mut self.messages);
+            }
         }
     }
 
@@ -131,6 +164,10 @@ impl Screen {
         self.item(Item::Prompt(prompt));
     }
 
+    pub(super) fn answered(&mut self) {
+        self.item(Item::Answered);
+    }
+
     fn item(&mut self, item: Item) {
         if self.waits {
             if !patience::put(&self.items, item, self.until) {
@@ -169,5 +206,43 @@ impl Screen {
     pub(super) fn lines(&self) -> impl Fn(String) -> bool + Send + 'static + use<> {
         let items = self.items.clone();
         move |text| patience::put(&items, Item::Shown(Shown::Line(text)), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written for each batch of items.
+    fn written(batches: &[&[Item]]) -> String {
+        let output = Output::Conversation { prompts_are_lines: false };
+        let style = Style { colour: false, most_lines: usize::MAX };
+        let mut texts = Texts::default();
+        let mut all = String::new();
+        for batch in batches {
+            batch.iter().for_each(|item| texts.add(item, &output, style));
+            texts.ask();
+            all.push_str(&std::mem::take(&mut texts.messages));
+            all.push('|');
+        }
+        texts.leave_prompt();
+        all + &texts.messages
+    }
+
+    fn line(text: &str) -> Item {
+        Item::Shown(Shown::Line(text.into()))
+    }
+
+    fn prompt() -> Item {
+        Item::Prompt("to bob> ".into())
+    }
+
+    #[test]
+    fn a_prompt_stands_below_what_comes() {
+        assert_eq!(written(&[&[prompt()], &[line("hi")]]), "to bob> |\nhi\nto bob> |\n");
+        assert_eq!(written(&[&[prompt(), line("hi"), line("you")]]), "hi\nyou\nto bob> |\n");
+        // the user pressed Enter: the cursor is on a line of its own
+        let answered = [Item::Answered, line("! what?"), prompt()];
+        assert_eq!(written(&[&[prompt()], &answered, &[Item::Answered]]), "to bob> |! what?\nto bob> ||");
     }
 }

@@ -175,6 +175,28 @@ fn a_taken_port_is_said_clearly() {
 }
 
 #[test]
+fn addresses_that_need_an_interface_and_others_that_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let chat = &["--port", "0", "--no-history"][..];
+    let input = "/msg 127.255.255.255 x\n/msg fe80::1%nowhere x\n/add fe80::1%lo me\n";
+    let said = text(&ran(&folder, chat, input).stdout);
+    let loopback = nix::net::if_::if_nametoindex("lo").unwrap();
+    for what in [
+        "permission denied: a broadcast address?",
+        "fe80::1%nowhere is no address of an interface of this machine",
+        &format!("me is [fe80::1%{loopback}]:7890"),
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    let said = text(&ran(&folder, &[chat, &["--bind", "127.0.0.1"]].concat(), "/msg ::1 x\n").stdout);
+    assert!(said.contains("--bind has bound this chat to the other of IPv4 and IPv6"), "{said}");
+    let said = text(&ran(&folder, &[chat, &["--bind", "fe80::1"]].concat(), "").stderr);
+    assert!(said.contains("this address needs its interface"), "{said}");
+    let out = ran(&folder, &["send", "--no-history", "--to", "fe80::1%nowhere", "x"], "");
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2_and_one_helpful_line() {
     let folder = tempfile::tempdir().unwrap();
     let cases: &[(&[&str], &str)] = &[

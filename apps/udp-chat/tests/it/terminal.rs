@@ -49,8 +49,16 @@ fn a_terminal_that_can_do_nothing_will_do() {
     bob.send_to(b"hello", ("127.0.0.1", port)).unwrap();
     let before = session.exp_string("> hello").unwrap();
     assert!(!before.contains('\x1b'), "no escape sequences: {before:?}");
+    assert!(before.starts_with("\r\n"), "not behind the prompt: {before:?}");
+    // and what is asked is asked again
+    session.exp_string("to answer: /to ").unwrap();
+    session.exp_string("\r\nyour choice: ").unwrap();
+    session.send_line("x").unwrap();
+    // (this terminal does not echo, or there would be an x and the end of its line)
+    assert_eq!(session.exp_string("! type 1 or 2").unwrap(), "", "no line is empty");
+    session.exp_string("your choice: ").unwrap();
     session.send_line("2").unwrap();
-    session.exp_eof().unwrap();
+    assert_eq!(session.exp_eof().unwrap(), "");
 }
 
 #[test]
