@@ -274,3 +274,20 @@ fn what_the_kernel_drops_behind_the_last_message_is_counted() {
         assert_eq!(books.total(), 30_000);
     }
 }
+
+#[test]
+fn long_records_are_shown_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = format!(">>>('127.0.0.1', 5):{}\n", "\\x01".repeat(50_000));
+    fs::write(folder.path().join("chat.txt"), long.repeat(200)).unwrap();
+    let mut chat = Chat::of(udp_chat(&folder), folder);
+    chat.type_line("/history 200");
+    for _ in 0..200 {
+        assert!(chat.expect(" bytes more (udp-chat log)").len() < 5000);
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", chat.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 30 * 1024, "it grew to {peak} KiB for 40 MB");
+    chat.quit();
+}
