@@ -204,7 +204,7 @@ impl Conductor {
         let now = self.now();
         // kept even if the chat has no end any more: it is over then
         if let Some(end) = self.chat.ends_at() {
-            self.screen.until = Some(self.started + end);
+            self.screen.patience.until = Some(self.started + end);
         }
         match event {
             None => self.chat.late(now, &mut self.effects),

@@ -9,8 +9,8 @@ use common::fifo::Receiver;
 use common::units::plural;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::Event;
 use super::conduct::Conductor;
-use super::{Event, patience};
 use crate::history::Finished;
 
 impl Conductor {
@@ -44,10 +44,14 @@ impl Conductor {
             // told at the start, and no loss if there was nothing to save
             None => self.missing.take().filter(|missing| missing.lost > 0),
         };
-        self.looker.finish();
-        let (is_read, until, not_shown) = (self.screen.waits, self.screen.until, self.screen.not_shown);
+        let mut patience = std::mem::take(&mut self.screen.patience);
+        self.looker.finish(&mut patience);
+        let (is_read, not_shown) = (self.screen.waits, self.screen.not_shown);
         drop(self.screen);
-        let printed = patience::join(printer, || !is_read || patience::is_over(until));
+        if !is_read {
+            patience.hurry();
+        }
+        let printed = patience.join(printer);
 
         let unread = is_read && (!printed || not_shown > 0);
         let outcome = worth(failed, saved, unread).map_or(Ok(self.code.unwrap_or_default()), Err);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::fifo::{self, Sender};
 use common::units::plural;
 
-use super::patience;
+use super::patience::Patience;
 use crate::chat::Look;
 use crate::history::Flusher;
 use crate::history::read::{self, Query, Who};
@@ -45,7 +45,7 @@ impl Looker {
     pub(super) fn look(
         &mut self,
         look: Look,
-        show: impl Fn(String) -> bool + Send + 'static,
+        mut show: impl FnMut(String) -> bool + Send + 'static,
     ) -> Result<(), String> {
         let Some((path, flusher)) = &self.file else {
             return Err("there is no history in this chat".into());
@@ -57,7 +57,7 @@ impl Looker {
                 while let Some(look) = questions.next() {
                     // a full disk is no reason to show nothing
                     let _ = flusher.wait(FLUSH);
-                    if answer(&look, &path, &show).is_break() {
+                    if answer(&look, &path, &mut show).is_break() {
                         return;
                     }
                 }
@@ -73,17 +73,17 @@ impl Looker {
 
     /// Waits for the answers that are still to come; after a stop request, not for ever: nobody may read them, and a
     /// gigabyte takes its time.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(self, patience: &mut Patience) {
         if let Some((ask, thread)) = self.thread {
             drop(ask);
-            patience::join(thread, || patience::is_over(None));
+            patience.join(thread);
         }
     }
 }
 
 /// `Break`: nobody reads the answers any more.
-fn answer(look: &Look, path: &Path, show: &impl Fn(String) -> bool) -> ControlFlow<()> {
-    let tell = |line: String| if show(line) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+fn answer(look: &Look, path: &Path, show: &mut impl FnMut(String) -> bool) -> ControlFlow<()> {
+    let mut tell = |line: String| if show(line) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
     let (most, query) = match look {
         Look::Where => return tell(format!("history: {}", path.display())),
         Look::Last(most, peer) => {

@@ -1,13 +1,12 @@
 //! The printing thread: lines → terminal. It alone writes there, always whole lines, so nothing is ever mixed up.
 
 use std::io::{self, Write};
-use std::time::Instant;
 
 use common::fifo::{Receiver, Refused, Sender};
 use common::signals;
 use rustyline::ExternalPrinter;
 
-use super::patience;
+use super::patience::Patience;
 use crate::chat::Shown;
 use crate::terminal::{self, Style};
 
@@ -143,8 +142,8 @@ pub(super) struct Screen {
     items: Sender<Item>,
     /// Wait for room: somebody reads every line.
     pub(super) waits: bool,
-    /// The end of all waiting.
-    pub(super) until: Option<Instant>,
+    /// How long.
+    pub(super) patience: Patience,
     /// Not shown, and not yet said.
     gap: u64,
     /// Not shown in all.
@@ -153,7 +152,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(items: Sender<Item>, waits: bool) -> Self {
-        Self { items, waits, until: None, gap: 0, not_shown: 0 }
+        Self { items, waits, patience: Patience::default(), gap: 0, not_shown: 0 }
     }
 
     pub(super) fn show(&mut self, shown: Shown) {
@@ -170,7 +169,7 @@ impl Screen {
 
     fn item(&mut self, item: Item) {
         if self.waits {
-            if !patience::put(&self.items, item, self.until) {
+            if !self.patience.put(&self.items, item) {
                 self.not_shown += 1;
             }
             return;
@@ -203,9 +202,10 @@ impl Screen {
     }
 
     /// For a thread that shows many lines: it waits for room. `false`: nobody will see this line or any after it.
-    pub(super) fn lines(&self) -> impl Fn(String) -> bool + Send + 'static + use<> {
+    pub(super) fn lines(&self) -> impl FnMut(String) -> bool + Send + 'static + use<> {
         let items = self.items.clone();
-        move |text| patience::put(&items, Item::Shown(Shown::Line(text)), None)
+        let mut patience = Patience::default();
+        move |text| patience.put(&items, Item::Shown(Shown::Line(text)))
     }
 }
 

@@ -255,7 +255,7 @@ fn what_the_kernel_drops_behind_the_last_message_is_counted() {
     for stop_at_once in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("chat.txt");
-        let chat = listener(&file, &["--queue-capacity", "100000"]);
+        let mut chat = listener(&file, &["--queue-capacity", "100000"]);
         chat.signal(Signal::SIGSTOP);
         let bob = peer();
         flood(&bob, chat.v4(), 0..30_000);
@@ -265,8 +265,10 @@ fn what_the_kernel_drops_behind_the_last_message_is_counted() {
         chat.signal(Signal::SIGCONT);
         if !stop_at_once {
             assert!(all_taken(chat.port) > 0, "the socket held all");
+            chat.signal(Signal::SIGTERM);
         }
-        let (code, said) = stopped(chat);
+        let (status, said) = chat.ended();
+        let code = status.code();
         assert_eq!(code, Some(0), "{said:#?}");
         let books = Books::read(&file);
         books.assert_rising();
