@@ -15,49 +15,60 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Of so many sources, each by itself; of more, all together. Anybody can send from all ports of an address.
 const ONE_BY_ONE: usize = 8;
 
+/// What becomes of a datagram.
+#[derive(Clone, Copy)]
+enum Fate<'a> {
+    Ignored,
+    Suppressed,
+    Read(Datagram<'a>),
+}
+
 impl Chat {
     /// A datagram came.
     pub fn datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8], effects: &mut Vec<Effect>) {
         let from = canonical(from);
-        let limit = self.settings.rate_limit;
-        let ignored = self.people.ignores(from);
+        let fate = if self.people.ignores(from) {
+            Fate::Ignored
+        } else if !self.allowances.take(at(from, 0), self.settings.rate_limit, now.since_start) {
+            Fate::Suppressed
+        } else {
+            Fate::Read(wire::read(bytes))
+        };
         let peer = self.meet(now, from, effects);
         peer.last_seen = Some(now.wall);
         peer.received += 1;
         peer.deaf = false;
-        if ignored {
-            self.counts.ignored += 1;
-        } else if !self.allowances.take(at(from, 0), limit, now.since_start) {
-            self.counts.suppressed += 1;
-            self.meet(now, from, effects).suppressed += 1;
-            self.report_soon(now, effects);
-        } else {
-            match wire::read(bytes) {
-                Datagram::Empty => self.counts.empty += 1,
-                Datagram::Frame => {
-                    self.counts.frames += 1;
-                    self.meet(now, from, effects).frames += 1;
-                    self.report_soon(now, effects);
-                }
-                Datagram::Text { body, newline } => {
-                    let peer = self.meet(now, from, effects);
-                    peer.newline = newline;
-                    let name = peer.name.clone();
-                    self.message(now, from, name, body, effects);
-                }
+        match fate {
+            Fate::Suppressed => peer.suppressed += 1,
+            Fate::Read(Datagram::Frame) => peer.frames += 1,
+            Fate::Read(Datagram::Text { newline, .. }) => peer.newline = newline,
+            Fate::Ignored | Fate::Read(Datagram::Empty) => {}
+        }
+        let name = peer.name.clone();
+        match fate {
+            Fate::Ignored => self.counts.ignored += 1,
+            Fate::Suppressed => {
+                self.counts.suppressed += 1;
+                self.report_soon(now, effects);
             }
+            Fate::Read(Datagram::Empty) => self.counts.empty += 1,
+            Fate::Read(Datagram::Frame) => {
+                self.counts.frames += 1;
+                self.report_soon(now, effects);
+            }
+            Fate::Read(Datagram::Text { body, .. }) => self.message(now, from, name, body, effects),
         }
     }
 
     /// The peer with this address, remembered from now on; what was not told of one that had to go for it is not
     /// forgotten with it.
     pub(super) fn meet(&mut self, now: Now, address: SocketAddr, effects: &mut Vec<Effect>) -> &mut Peer {
-        if let Some(mut gone) = self.people.meet(address, now.since_start).1
+        if let Some(mut gone) = self.people.make_room(address)
             && self.others.take_over(&mut gone)
         {
             self.report_soon(now, effects);
         }
-        self.people.meet(address, now.since_start).0
+        self.people.meet(address, now.since_start)
     }
 
     /// The kernel says how many datagrams it has dropped so far, because nobody took them in time. (The count is one of

@@ -61,13 +61,17 @@ pub struct People {
 }
 
 impl People {
-    /// The peer with this address, remembered from now on. If another had to go for it, that one is given back.
-    pub fn meet(&mut self, address: SocketAddr, now: Duration) -> (&mut Peer, Option<Peer>) {
-        let gone = if self.peers.len() >= PEOPLE_MAX && !self.peers.contains_key(&address) {
-            self.quietest().and_then(|quietest| self.peers.remove(&quietest))
-        } else {
-            None
-        };
+    /// Before a peer with this address is [met](Self::meet): if another has to go for it, that one.
+    pub fn make_room(&mut self, address: SocketAddr) -> Option<Peer> {
+        if self.peers.len() < PEOPLE_MAX || self.peers.contains_key(&address) {
+            return None;
+        }
+        self.quietest().and_then(|quietest| self.peers.remove(&quietest))
+    }
+
+    /// The peer with this address, remembered from now on.
+    pub fn meet(&mut self, address: SocketAddr, now: Duration) -> &mut Peer {
+        let _ = self.make_room(address);
         let peer = self.peers.entry(address).or_insert_with(|| Peer {
             name: None,
             last_seen: None,
@@ -82,7 +86,7 @@ impl People {
             active: now,
         });
         peer.active = now;
-        (peer, gone)
+        peer
     }
 
     fn quietest(&self) -> Option<SocketAddr> {
@@ -298,7 +302,7 @@ mod tests {
     fn names_are_checked() {
         let mut people = People::default();
         let (bob, other) = (at(([1, 1, 1, 1], 0).into(), 1), at(([1, 1, 1, 1], 0).into(), 2));
-        people.meet(bob, Duration::ZERO).0.name = Some("bob".into());
+        people.meet(bob, Duration::ZERO).name = Some("bob".into());
         for wrong in
             ["", "all", "7up", "a b", "a\u{202e}b", "10.0.0.1", "localhost", "x\x1b", &"n".repeat(33)]
         {
@@ -318,9 +322,9 @@ mod tests {
         assert_eq!(people.find("10.0.0.1", eth0), Ok(at(5)));
         people.meet(at(6), Duration::from_secs(2));
         assert_eq!(people.find("10.0.0.1", eth0), Ok(at(6)));
-        people.meet(at(5), Duration::from_secs(3)).0.deaf = true;
+        people.meet(at(5), Duration::from_secs(3)).deaf = true;
         assert_eq!(people.find("10.0.0.1", eth0), Ok(at(6)));
-        people.meet(at(6), Duration::from_secs(4)).0.deaf = true;
+        people.meet(at(6), Duration::from_secs(4)).deaf = true;
         assert_eq!(people.find("10.0.0.1", eth0), Ok(at(7890)));
         people.meet(at(7890), Duration::ZERO);
         people.meet(at(8), Duration::from_secs(5));
@@ -341,7 +345,7 @@ mod tests {
     fn an_address_is_ignored_with_all_its_ports() {
         let mut people = People::default();
         let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
-        people.meet(at(5), Duration::ZERO).0.ignored = true;
+        people.meet(at(5), Duration::ZERO).ignored = true;
         assert!(people.ignores(at(5)) && !people.ignores(at(6)));
         assert!(people.ignore(at(0)));
         assert!(people.ignores(at(6)) && !people.ignores(([10, 0, 0, 2], 6).into()));
@@ -353,13 +357,15 @@ mod tests {
     fn the_quietest_stranger_goes_first() {
         let mut people = People::default();
         let peer = |port| SocketAddr::from(([10, 0, 0, 1], port));
-        people.meet(peer(1), Duration::from_secs(1)).0.name = Some("friend".into());
-        people.meet(peer(2), Duration::from_secs(2)).0.ignored = true;
+        people.meet(peer(1), Duration::from_secs(1)).name = Some("friend".into());
+        people.meet(peer(2), Duration::from_secs(2)).ignored = true;
         for port in 3..=u16::try_from(PEOPLE_MAX).unwrap() {
             people.meet(peer(port), Duration::from_secs(port.into()));
         }
         people.meet(peer(3), Duration::from_secs(900));
-        assert!(people.meet(peer(1000), Duration::from_secs(1000)).1.is_some());
+        assert!(people.make_room(peer(1000)).is_some());
+        assert!(people.make_room(peer(3)).is_none());
+        people.meet(peer(1000), Duration::from_secs(1000));
         assert!(people.get_mut(peer(4)).is_none());
         assert_eq!(people.all().len(), PEOPLE_MAX);
     }
