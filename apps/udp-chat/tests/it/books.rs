@@ -184,6 +184,21 @@ pub(crate) fn all_taken(port: u16) -> u64 {
     }
 }
 
+/// Closes a socket and waits until nobody listens there: a child that another test is just starting may still hold a copy
+/// of it, until it executes its program.
+#[track_caller]
+pub(crate) fn leave(socket: UdpSocket) {
+    let port = socket.local_addr().unwrap().port();
+    drop(socket);
+    let deadline = Instant::now() + LIMIT;
+    // the table may lack a line while others come and go: so it has to be missing three times
+    let mut missing = 0;
+    while missing < 3 {
+        missing = if socket_state(port).is_none() { missing + 1 } else { 0 };
+        assert!(Instant::now() < deadline, "somebody listens on {port}");
+    }
+}
+
 /// Bytes that wait in the socket, and datagrams that did not fit, as the kernel tells everybody.
 fn socket_state(port: u16) -> Option<(u64, u64)> {
     let tables = ["/proc/net/udp6", "/proc/net/udp"].map(|t| std::fs::read_to_string(t).unwrap_or_default());

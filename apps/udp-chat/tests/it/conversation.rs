@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 
 use nix::sys::signal::Signal;
 
+use crate::books::leave;
 use crate::support::{Chat, deaf_port, heard, peer, ran, records, text};
 
 #[test]
@@ -86,7 +87,7 @@ fn a_message_that_was_delivered_is_not_called_refused() {
         assert_eq!(heard(&bob), text);
     }
     // he has gone: what came to nothing is the third message, and neither its longer likeness nor its equal
-    drop(bob);
+    leave(bob);
     chat.type_line("ok");
     chat.expect(&format!("! not delivered to {address}: nothing listens on {address} (\"ok\")"));
     let folder = chat.quit();
@@ -105,7 +106,7 @@ fn the_same_is_true_for_ipv6() {
     chat.type_line(&format!("/to {address}"));
     chat.type_line("seven");
     assert_eq!(heard(&bob), "seven");
-    drop(bob);
+    leave(bob);
     chat.type_line("eight");
     chat.expect(&format!("! not delivered to {address}: nothing listens on {address} (\"eight\")"));
     let port = address.port();
@@ -194,7 +195,7 @@ fn an_address_without_its_port_is_understood() {
     let address = gone.local_addr().unwrap();
     gone.send_to(b"call me", chat.v4()).unwrap();
     chat.expect("> call me");
-    drop(gone);
+    leave(gone);
     chat.type_line("/msg 127.0.0.1 hello?");
     chat.expect(&format!("nothing listens on {address}"));
     chat.type_line("/to 127.0.0.1");

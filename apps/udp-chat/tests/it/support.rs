@@ -207,7 +207,10 @@ pub(crate) fn heard(socket: &UdpSocket) -> String {
 
 /// A port on which nobody listens.
 pub(crate) fn deaf_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    crate::books::leave(socket);
+    port
 }
 
 /// Whether a tool is there; if not, the test says that it was skipped, and with CI=true fails.
