@@ -59,7 +59,7 @@ fn at_least_a_microsecond(limit: Duration) -> Duration {
 }
 
 /// A TCP socket whose connect is under way: `WouldBlock` is no error here, the socket becomes writable when
-/// the handshake is over (on loopback it mostly is already).
+/// the handshake is over.
 ///
 /// With `source`, the connection leaves from that address; `IP_BIND_ADDRESS_NO_PORT` puts off the choice of the
 /// port until the connect, so that one port serves many destinations.
