@@ -118,6 +118,8 @@ impl Client {
             Err(e) => self.fail(e),
         }
         match done.take_buffer() {
+            // mostly nothing else is under way
+            Some(filled) if filled.length > 0 && self.is_free() => self.receive(Data::InRing(filled), ring),
             Some(filled) if self.over.is_none() && filled.length > 0 => {
                 self.unanswered.push_back(Data::InRing(filled));
                 // it will not be sent soon
@@ -149,6 +151,10 @@ impl Client {
         }
     }
 
+    fn is_free(&self) -> bool {
+        self.reply.is_none() && self.unanswered.is_empty() && self.over.is_none()
+    }
+
     fn fail(&mut self, why: io::Error) {
         if self.over.is_none() {
             self.over = Some(Ok(Err(why)));
@@ -158,7 +164,10 @@ impl Client {
     /// Orders whatever comes next.
     pub(super) fn advance(&mut self, tags: Tags, recv: Recv, now: Stamp, ring: &mut Ring) -> After {
         let after = self.go_on(tags, recv, ring);
-        self.limits.note(&self.session, now);
+        // a send out of the ring ends at once, one way or the other
+        if !matches!((&self.reply, self.sending), (Some(Data::InRing(_)), true)) {
+            self.limits.note(&self.session, now);
+        }
         after
     }
 
