@@ -17,8 +17,8 @@ pub struct Ping {
     size: usize,
     depth: usize,
     ring: Box<[u8]>,
-    /// When each message of the ring was sent, in the caller's nanoseconds.
-    stamps: Box<[u64]>,
+    /// When each message of the ring was due and queued.
+    stamps: Box<[Stamp]>,
     connection: u32,
     sequence: u32,
     /// The slot of the next message to queue.
@@ -32,6 +32,23 @@ pub struct Ping {
     /// Where the unsent bytes begin, and how many they are.
     send_at: usize,
     unsent: usize,
+}
+
+/// When a request was due and when it was queued, in the caller's nanoseconds; in a closed loop both are the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// When it should have been sent.
+    pub due: u64,
+    /// When it was handed to the connection.
+    pub queued: u64,
+}
+
+impl Stamp {
+    /// Of a request that is due when it is queued.
+    #[must_use]
+    pub fn now(now: u64) -> Self {
+        Self { due: now, queued: now }
+    }
 }
 
 /// A reply that is not what was sent.
@@ -76,7 +93,7 @@ impl Ping {
             size,
             depth,
             ring,
-            stamps: vec![0; depth].into_boxed_slice(),
+            stamps: vec![Stamp::default(); depth].into_boxed_slice(),
             connection: 0,
             sequence: 0,
             head: 0,
@@ -111,18 +128,18 @@ impl Ping {
     /// When the oldest unanswered message was queued.
     #[must_use]
     pub fn oldest(&self) -> Option<u64> {
-        (self.in_flight > 0).then(|| self.stamps[self.tail])
+        (self.in_flight > 0).then(|| self.stamps[self.tail].queued)
     }
 
     /// Queues `count` new messages, at most [`Ping::free`].
-    pub fn queue(&mut self, count: usize, now: u64) {
+    pub fn queue(&mut self, count: usize, stamp: Stamp) {
         debug_assert!(count <= self.free(), "the ring is full");
         for _ in 0..count {
             let header = (u64::from(self.sequence) | (u64::from(self.connection) << 32)).to_le_bytes();
             let length = HEADER.min(self.size);
             let start = self.head * self.size;
             self.ring[start..start + length].copy_from_slice(&header[..length]);
-            self.stamps[self.head] = now;
+            self.stamps[self.head] = stamp;
             self.sequence = self.sequence.wrapping_add(1);
             self.head = self.next(self.head);
         }
@@ -146,7 +163,7 @@ impl Ping {
         }
     }
 
-    /// Compares what came back and tells `answered(time since it was queued, how many)` for the messages that are
+    /// Compares what came back and tells `answered(when they were due and queued, how many)` for the messages that are
     /// now complete. Returns how many these are.
     ///
     /// # Errors
@@ -154,8 +171,7 @@ impl Ping {
     pub fn received(
         &mut self,
         bytes: &[u8],
-        now: u64,
-        answered: impl FnMut(u64, u64),
+        answered: impl FnMut(Stamp, u64),
     ) -> Result<usize, Wrong> {
         let awaited = self.in_flight * self.size - self.partial - self.unsent;
         if bytes.len() > awaited {
@@ -167,7 +183,7 @@ impl Ping {
         let progress = self.partial + bytes.len();
         let complete = if progress == self.size { 1 } else { progress / self.size };
         self.partial = progress - complete * self.size;
-        self.retire(complete, now, answered);
+        self.retire(complete, answered);
         Ok(complete)
     }
 
@@ -195,7 +211,7 @@ impl Ping {
 
     /// Frees the oldest `count` slots. Messages that were queued together are told together: with a deep pipeline
     /// that is one record instead of many.
-    fn retire(&mut self, count: usize, now: u64, mut answered: impl FnMut(u64, u64)) {
+    fn retire(&mut self, count: usize, mut answered: impl FnMut(Stamp, u64)) {
         let mut left = count;
         while left > 0 {
             let stamp = self.stamps[self.tail];
@@ -205,7 +221,7 @@ impl Ping {
                 together += 1;
                 left -= 1;
             }
-            answered(now.saturating_sub(stamp), together);
+            answered(stamp, together);
         }
         self.in_flight -= count;
     }
@@ -233,7 +249,7 @@ mod tests {
 
     /// Queues `count` messages and returns what goes over the wire.
     fn send(ping: &mut Ping, count: usize, now: u64) -> Vec<u8> {
-        ping.queue(count, now);
+        ping.queue(count, Stamp::now(now));
         let mut wire = Vec::new();
         while !ping.to_send().is_empty() {
             wire.extend_from_slice(ping.to_send());
@@ -246,9 +262,9 @@ mod tests {
     fn a_reply_may_not_come_before_its_request_was_sent() {
         let mut ping = Ping::new(16, 2);
         ping.restart(1);
-        ping.queue(1, 0);
+        ping.queue(1, Stamp::now(0));
         let early = ping.to_send().to_vec();
-        assert_eq!(ping.received(&early, 1, |_, _| ()), Err(Wrong::Surplus { bytes: 16 }));
+        assert_eq!(ping.received(&early, |_, _| ()), Err(Wrong::Surplus { bytes: 16 }));
     }
 
     #[test]
@@ -258,8 +274,8 @@ mod tests {
         let mut wire = send(&mut ping, 2, 100);
         wire.extend(send(&mut ping, 1, 150));
         let mut told = Vec::new();
-        assert_eq!(ping.received(&wire, 400, |time, count| told.push((time, count))), Ok(3));
-        assert_eq!(told, [(300, 2), (250, 1)]);
+        assert_eq!(ping.received(&wire, |stamp, count| told.push((stamp, count))), Ok(3));
+        assert_eq!(told, [(Stamp::now(100), 2), (Stamp::now(150), 1)]);
         assert_eq!((ping.in_flight(), ping.oldest()), (0, None));
     }
 
@@ -271,10 +287,10 @@ mod tests {
             other.restart(2);
             let foreign = send(&mut other, 1, 0);
             let first = send(&mut one, 1, 0);
-            assert!(one.received(&foreign, 1, |_, _| ()).is_err(), "size {size}");
-            assert_eq!(one.received(&first, 1, |_, _| ()), Ok(1));
+            assert!(one.received(&foreign, |_, _| ()).is_err(), "size {size}");
+            assert_eq!(one.received(&first, |_, _| ()), Ok(1));
             let _second = send(&mut one, 1, 2);
-            assert!(one.received(&first, 3, |_, _| ()).is_err(), "size {size}");
+            assert!(one.received(&first, |_, _| ()).is_err(), "size {size}");
         }
     }
 
@@ -296,9 +312,9 @@ mod tests {
                 queued += count;
                 let cut = (*cuts.next().unwrap()).min(wire.len());
                 let chunk: Vec<u8> = wire.drain(..cut).collect();
-                complete += ping.received(&chunk, 10_000, |_, _| ()).unwrap();
+                complete += ping.received(&chunk, |_, _| ()).unwrap();
             }
-            complete += ping.received(&wire, 10_000, |_, _| ()).unwrap();
+            complete += ping.received(&wire, |_, _| ()).unwrap();
             prop_assert_eq!(complete, queued);
             prop_assert_eq!(ping.in_flight(), 0);
         }
@@ -321,7 +337,7 @@ mod tests {
                 _ => wire.insert(at, flip),
             }
             // a dropped byte may leave a right beginning: then the reply never becomes complete
-            let complete = ping.received(&wire, 1, |_, _| ());
+            let complete = ping.received(&wire, |_, _| ());
             prop_assert!(complete.is_err() || ping.in_flight() > 0);
         }
     }

@@ -15,6 +15,7 @@ use super::phase::Phase;
 use super::worker::Worker;
 use crate::measure::Class;
 use crate::pace;
+use crate::ping::Stamp;
 
 impl Worker<'_> {
     pub(super) fn on_event(&mut self, event: &Event, now: u64) {
@@ -87,7 +88,7 @@ impl Worker<'_> {
         let wanted = pace::may_send(connection.ping.free(), connection.sent, self.load.reconnect);
         let count = if self.phase == Phase::Measure { self.shared.budget.take(wanted) } else { wanted };
         if count > 0 {
-            connection.ping.queue(count, now);
+            connection.ping.queue(count, Stamp::now(now));
             connection.sent += count as u64;
             self.tallies[self.stretch].scheduled += count as u64;
         }
@@ -117,8 +118,10 @@ impl Worker<'_> {
                 Err(e) => return self.fail(slot, failure::of_transfer(&e), e.raw_os_error()),
             };
             now = self.shared.now();
-            match connection.ping.received(&self.buffer[..count], now, |time, n| tally.reply.record(time, n))
-            {
+            let reply = &mut tally.reply;
+            match connection.ping.received(&self.buffer[..count], |stamp, n| {
+                reply.record(now.saturating_sub(stamp.queued), n);
+            }) {
                 Ok(replies) => {
                     complete += replies;
                     tally.ok += replies as u64;
