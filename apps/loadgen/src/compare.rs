@@ -33,8 +33,11 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
     let cpus = placement::allowed_cpus();
     report.placement = placement::place(plan.manner.pin, &cpus);
     report.seed = Some(plan.seed);
-    report.workloads =
-        plan.workloads.iter().map(|w| NamedLoad { name: w.name.to_owned(), load: w.load.clone() }).collect();
+    report.workloads = plan
+        .workloads
+        .iter()
+        .map(|w| NamedLoad { name: w.name.clone(), scenario: None, load: w.load.clone() })
+        .collect();
     report.subjects = plan.contenders.iter().map(|contender| subject(plan, contender)).collect();
     let turns = turns(plan);
     let whole = turns.iter().map(|turn| run::span(&turn.workload.load) + OVERHEAD).sum();
@@ -43,7 +46,7 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
     for (index, turn) in turns.iter().enumerate() {
         let Turn { trial, workload, contender } = *turn;
         progress.begin(&format!("{}/{} {} · {}", index + 1, turns.len(), contender.name, workload.name));
-        let label = Label { trial, workload: workload.name.to_owned(), subject: contender.name.clone() };
+        let label = Label { trial, workload: workload.name.clone(), subject: contender.name.clone() };
         let trial = measure(plan, &report, turn, label, || progress.reach(begin.elapsed(), whole));
         report.interrupted = signals::stop_requested().is_some();
         if let Some(trial) = trial {

@@ -168,11 +168,7 @@ impl Ping {
     ///
     /// # Errors
     /// The first difference. The connection is worth nothing after that.
-    pub fn received(
-        &mut self,
-        bytes: &[u8],
-        answered: impl FnMut(Stamp, u64),
-    ) -> Result<usize, Wrong> {
+    pub fn received(&mut self, bytes: &[u8], answered: impl FnMut(Stamp, u64)) -> Result<usize, Wrong> {
         let awaited = self.in_flight * self.size - self.partial - self.unsent;
         if bytes.len() > awaited {
             // a wrong byte says more than a wrong length

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The load of one trial.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// Connections, over all client threads.
     pub connections: usize,
@@ -22,22 +22,85 @@ pub struct Load {
     /// Requests under way on one connection.
     pub depth: usize,
     /// Load before the measuring, in seconds in a report.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub warmup: Duration,
     /// A connection is closed and replaced after this many replies; `None`: it is kept.
     pub reconnect: Option<u64>,
     /// The longest time that a connect or a reply may take.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub timeout: Duration,
+    /// What decides when a request is sent.
+    pub arrivals: Arrivals,
+    /// Connections that are there as well and are not measured.
+    pub bystanders: Bystanders,
+    /// The time in which all connections are opened; `None`: as fast as they can be.
+    #[serde(with = "maybe_seconds")]
+    pub ramp: Option<Duration>,
+    /// How often the run is looked at while it lasts.
+    #[serde(with = "seconds")]
+    pub interval: Duration,
+}
+
+/// What decides when a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// A closed loop: the reply before it. Measures throughput.
+    AfterReply,
+    /// An open loop: the clock. Measures latency.
+    AtRate(Rate),
+}
+
+/// Requests per second, over all connections.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// At the beginning.
+    pub from: f64,
+    /// At the end; in between it changes evenly.
+    pub to: f64,
+    /// How the requests are spaced.
+    pub spacing: Spacing,
+    /// What the random numbers are made from: the same seed gives the same schedule.
+    pub seed: u64,
+}
+
+/// How the requests of an open loop are spaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spacing {
+    /// Evenly.
+    Uniform,
+    /// At random, as those of many clients that know nothing of each other.
+    Poisson,
+    /// So many at once.
+    Burst(u64),
+}
+
+/// Connections that are there as well and are not measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bystanders {
+    /// They send one request and then nothing.
+    pub idle: usize,
+    /// Every other one sends a byte now and then, the others send and never read.
+    pub slow: usize,
+    /// They send large messages, many at a time, as fast as they are taken.
+    pub greedy: usize,
+}
+
+impl Bystanders {
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.idle + self.slow + self.greedy
+    }
 }
 
 /// When the measuring ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// After this time.
-    #[serde(serialize_with = "seconds")]
-    After(Duration),
+    After(#[serde(with = "seconds")] Duration),
     /// After this many requests.
     Requests(u64),
 }
@@ -113,7 +176,7 @@ pub struct Manner {
 }
 
 /// `loadgen run`: one server that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunPlan {
     /// The server, as the user wrote it.
     pub name: String,
@@ -126,7 +189,7 @@ pub struct RunPlan {
 }
 
 /// `loadgen compare`: servers that are started for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ComparePlan {
     /// The program that is started.
     pub server: PathBuf,
@@ -152,10 +215,10 @@ pub struct Contender {
 }
 
 /// One table of a comparison.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
     /// The name in the report.
-    pub name: &'static str,
+    pub name: String,
     /// The load.
     pub load: Load,
 }
@@ -177,6 +240,12 @@ impl Load {
             .map_or(self.depth, |limit| self.depth.min(usize::try_from(limit).unwrap_or(usize::MAX)))
     }
 
+    /// Whether requests are sent when they are due, whatever the server does.
+    #[must_use]
+    pub fn open_loop(&self) -> bool {
+        matches!(self.arrivals, Arrivals::AtRate(_))
+    }
+
     /// Whether connections are replaced all the time.
     #[must_use]
     pub fn churns(&self) -> bool {
@@ -184,6 +253,38 @@ impl Load {
     }
 }
 
-fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(span.as_secs_f64())
+/// Times are numbers of seconds in a report.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(span.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// As [`seconds`], or `null`.
+mod maybe_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        span.map(|span| span.as_secs_f64()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(deserializer)?;
+        seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
+    }
 }

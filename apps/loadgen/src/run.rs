@@ -29,7 +29,8 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     }
     let address = choose(&plan.addresses, plan.load.timeout);
     let target = Target { name: plan.name.clone(), address, serves: Serves::Unknown };
-    report.workloads = vec![NamedLoad { name: name(&plan.load).to_owned(), load: plan.load.clone() }];
+    report.workloads =
+        vec![NamedLoad { name: name(&plan.load).to_owned(), scenario: None, load: plan.load.clone() }];
     report.subjects = vec![Subject { name: plan.name.clone(), command_line: None, workers: None }];
     let whole = span(&plan.load) * plan.manner.trials;
     let progress = Progress::new(plan.manner.quiet, whole);

@@ -8,8 +8,9 @@ use common::{clock, limits, signals};
 
 use crate::options::{self, Asked};
 use crate::plan::Manner;
+use crate::report::data::{self, Verb};
 use crate::report::text::View;
-use crate::report::{Report, data, json, text};
+use crate::report::{Report, json, text};
 use crate::subject::{become_server, machine, placement::Placement};
 use crate::{compare, run};
 
@@ -30,11 +31,11 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Become(order) => Err(become_server::become_server(&order)),
         Asked::Run(plan) => {
             prepare(plan.load.connections)?;
-            finish(run::run(&plan, blank("run", &plan.manner))?, &plan.manner)
+            finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner)
         }
         Asked::Compare(plan) => {
             prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
-            finish(compare::compare(&plan, blank("compare", &plan.manner))?, &plan.manner)
+            finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner)
         }
     }
 }
@@ -52,7 +53,7 @@ fn prepare(connections: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn blank(command: &'static str, manner: &Manner) -> Report {
+fn blank(command: Verb, manner: &Manner) -> Report {
     Report {
         schema: data::SCHEMA,
         command,
@@ -60,11 +61,11 @@ fn blank(command: &'static str, manner: &Manner) -> Report {
         command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         started: clock::timestamp(),
         interrupted: false,
-        load_model: "closed loop",
         seed: None,
         trials_planned: manner.trials,
         placement: Placement { server: Vec::new(), client: Vec::new() },
         platform: machine::platform(),
+        scenarios: Vec::new(),
         workloads: Vec::new(),
         subjects: Vec::new(),
         summary: Vec::new(),

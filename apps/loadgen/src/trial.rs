@@ -1,5 +1,7 @@
 //! From what was seen in a trial to what is said about it.
 
+use std::collections::BTreeMap;
+
 use common::units;
 
 use crate::drive::Ending;
@@ -79,6 +81,7 @@ impl Label {
             client: None,
             server: None,
             machine: None,
+            figures: BTreeMap::new(),
         }
     }
 }

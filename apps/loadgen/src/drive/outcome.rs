@@ -6,7 +6,7 @@ use super::worker::{Pending, Share};
 use crate::measure::Tally;
 
 /// How a trial ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// As planned.

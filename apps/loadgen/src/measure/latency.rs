@@ -1,7 +1,10 @@
 //! Times in a histogram: nanoseconds, three digits, from 1 ns to one minute.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
 
 /// The longest time that is told apart; longer ones are counted as this long, and their number is told.
 pub const LONGEST: u64 = 60_000_000_000;
@@ -16,7 +19,7 @@ pub struct Latency {
 }
 
 /// What a report says about times, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// How many times were recorded.
     pub count: u64,
@@ -36,6 +39,8 @@ pub struct Quantiles {
     pub mean: f64,
     /// How many were over a minute and count as one minute.
     pub too_long: u64,
+    /// All of it, to be merged with others: an HDR histogram (V2, deflated, Base64) as other tools read it too.
+    pub histogram: String,
 }
 
 impl Latency {
@@ -74,7 +79,39 @@ impl Latency {
             max: self.histogram.max(),
             mean: self.histogram.mean(),
             too_long: self.too_long,
+            histogram: self.encoded(),
         }
+    }
+
+    /// The histogram of a report.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decoded(quantiles: &Quantiles) -> Result<Self, String> {
+        let bytes = STANDARD.decode(&quantiles.histogram).map_err(|e| e.to_string())?;
+        let read = Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|e| e.to_string())?;
+        let mut histogram = empty();
+        histogram.add(read).map_err(|e| e.to_string())?;
+        Ok(Self { histogram, too_long: quantiles.too_long })
+    }
+
+    /// Forgets everything; the memory stays.
+    pub fn clear(&mut self) {
+        self.histogram.reset();
+        self.too_long = 0;
+    }
+
+    /// The time that this share of all was no longer than.
+    #[must_use]
+    pub fn at(&self, quantile: f64) -> u64 {
+        self.histogram.value_at_quantile(quantile)
+    }
+
+    fn encoded(&self) -> String {
+        let mut bytes = Vec::new();
+        // writing to memory cannot fail
+        let _ = V2DeflateSerializer::new().serialize(&self.histogram, &mut bytes);
+        STANDARD.encode(bytes)
     }
 }
 
@@ -104,6 +141,16 @@ mod tests {
         let quantiles = latency.quantiles();
         assert_eq!((quantiles.count, quantiles.too_long), (3, 2));
         assert!(quantiles.max.abs_diff(LONGEST) <= LONGEST / 1000, "{quantiles:?}");
+    }
+
+    #[test]
+    fn a_histogram_survives_a_report() {
+        let mut latency = Latency::new();
+        latency.record(1_234_567, 3);
+        latency.record(LONGEST + 1, 1);
+        let quantiles = latency.quantiles();
+        assert_eq!(Latency::decoded(&quantiles).unwrap().quantiles(), quantiles);
+        assert!(Latency::decoded(&Quantiles { histogram: "no".into(), ..quantiles }).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod latency;
 pub mod losses;
+pub mod series;
 pub mod verdict;
 
 pub use latency::{Latency, Quantiles};

@@ -1,7 +1,7 @@
 //! Whether a measurement may be believed, and what limited it: pure functions of what was seen.
 
 use common::units;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A client thread or server that was busy for this share of its time was the limit.
 const SATURATED: f64 = 0.9;
@@ -15,7 +15,7 @@ const DRAIN: f64 = 0.05;
 const OTHERS: f64 = 0.15;
 
 /// How far a measurement may be trusted; the worst of its reasons decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Nothing speaks against it.
@@ -48,7 +48,7 @@ impl Level {
 }
 
 /// A level and its reasons.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The worst level.
     pub level: Level,
@@ -56,20 +56,13 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
 }
 
-/// What speaks against a measurement; in a report it is its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+/// What speaks against a measurement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// How much.
     pub level: Level,
     /// A part of a sentence.
     pub text: String,
-}
-
-impl From<Reason> for String {
-    fn from(reason: Reason) -> Self {
-        reason.text
-    }
 }
 
 impl Verdict {
@@ -94,7 +87,7 @@ impl Verdict {
 }
 
 /// What limited a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// The client's CPU: the server could have done more.

@@ -105,9 +105,9 @@ fn contenders(modes: &[modes::Mode], connections: usize) -> Vec<Contender> {
 
 fn workload(kind: Kind, load: &Load) -> Workload {
     match kind {
-        Kind::Persistent => Workload { name: "persistent", load: load.clone() },
+        Kind::Persistent => Workload { name: "persistent".to_owned(), load: load.clone() },
         Kind::Churn => {
-            Workload { name: "churn", load: Load { reconnect: Some(1), depth: 1, ..load.clone() } }
+            Workload { name: "churn".to_owned(), load: Load { reconnect: Some(1), depth: 1, ..load.clone() } }
         }
     }
 }

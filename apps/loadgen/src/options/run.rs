@@ -8,7 +8,7 @@ use common::exit::Failure;
 use common::units;
 
 use super::Common;
-use crate::plan::{Load, Pin, RunPlan, Stop};
+use crate::plan::{Arrivals, Bystanders, Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
@@ -91,7 +91,20 @@ pub(super) fn load(
             "--reconnect 0: a connection carries at least 1 request; leave it out to keep connections",
         ));
     }
-    Ok(Load { connections, stop, threads, size, depth, warmup, reconnect, timeout: common.timeout })
+    Ok(Load {
+        connections,
+        stop,
+        threads,
+        size,
+        depth,
+        warmup,
+        reconnect,
+        timeout: common.timeout,
+        arrivals: Arrivals::AfterReply,
+        bystanders: Bystanders::default(),
+        ramp: None,
+        interval: Duration::from_secs(1),
+    })
 }
 
 fn within(option: &str, value: u64, max: u64) -> Result<usize, Failure> {

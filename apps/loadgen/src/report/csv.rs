@@ -23,8 +23,8 @@ fn line(trial: &Trial) -> String {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
     let micros = |nanos: Option<u64>| number(nanos.map(|nanos| nanos as f64 / 1e3));
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
-    let reply = client.map(|c| c.reply);
-    let connect = client.and_then(|c| c.connect);
+    let reply = client.map(|c| &c.reply);
+    let connect = client.and_then(|c| c.connect.as_ref());
     let connections = client.map(|c| &c.connections);
     let fields = [
         text(&trial.workload),

@@ -1,6 +1,8 @@
 //! A report as plain data: what was asked, on what machine, and what each trial gave.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::summary::{self, Row};
 use crate::drive::{Ending, Outcome, failure};
@@ -10,23 +12,21 @@ use crate::subject::machine::{Between, Platform};
 use crate::subject::placement::Placement;
 
 /// Changes whenever a program that reads the JSON would have to change.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything that a report says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The version of this structure.
     pub schema: u32,
-    /// `run` or `compare`.
-    pub command: &'static str,
+    /// What was asked for.
+    pub command: Verb,
     /// The command line, to repeat it.
     pub command_line: Vec<String>,
     /// When it began.
     pub started: String,
     /// Whether it was cut short by a signal: then it is partial.
     pub interrupted: bool,
-    /// What was said about the load: latencies of a closed loop are service times.
-    pub load_model: &'static str,
     /// Seed of the shuffling, where there was any.
     pub seed: Option<u64>,
     /// Trials that were planned for each row.
@@ -35,6 +35,8 @@ pub struct Report {
     pub placement: Placement,
     /// The machine.
     pub platform: Platform,
+    /// What the experiments of a comparison are about; none of them is about the others' tables.
+    pub scenarios: Vec<Scenario>,
     /// The loads, in the order of the tables.
     pub workloads: Vec<NamedLoad>,
     /// The servers, in the order of the rows.
@@ -45,17 +47,59 @@ pub struct Report {
     pub trials: Vec<Trial>,
 }
 
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// One server that was there already.
+    Run,
+    /// Servers side by side.
+    Compare,
+    /// The highest rate that keeps a promise.
+    FindMax,
+    /// This program itself.
+    Selftest,
+}
+
+impl Verb {
+    /// As on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Compare => "compare",
+            Self::FindMax => "find-max",
+            Self::Selftest => "selftest",
+        }
+    }
+}
+
+/// An experiment: what it shows, what theory expects, and what came out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Scenario {
+    /// `c10k`, `crash`, ...
+    pub name: String,
+    /// What it shows.
+    pub shows: String,
+    /// What theory expects, and why.
+    pub expects: String,
+    /// What was measured, in sentences.
+    pub measured: Vec<String>,
+}
+
 /// A load and its name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NamedLoad {
     /// `persistent`, `churn`, ...
     pub name: String,
+    /// The experiment that it belongs to.
+    pub scenario: Option<String>,
     /// The load.
     pub load: Load,
 }
 
 /// A server and how it was started.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Subject {
     /// The name of its row.
     pub name: String,
@@ -66,7 +110,7 @@ pub struct Subject {
 }
 
 /// One measurement of one server under one load.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trial {
     /// Counts from 1.
     pub trial: u32,
@@ -84,10 +128,20 @@ pub struct Trial {
     pub server: Option<Cost>,
     /// The whole machine during the measuring.
     pub machine: Option<Between>,
+    /// What only some experiments measure.
+    pub figures: BTreeMap<Figure, f64>,
+}
+
+/// What only some experiments measure; the unit is part of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// Idle connections that were held.
+    IdleHeld,
 }
 
 /// What the client saw.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Client {
     /// How the trial ended.
     pub ending: Ending,
@@ -101,8 +155,11 @@ pub struct Client {
     pub requests: Books,
     /// Connections.
     pub connections: Connections,
-    /// From the sending of a request to the last byte of its reply, in nanoseconds.
+    /// To the last byte of a reply, in nanoseconds: in a closed loop from the sending of its request, in an open loop
+    /// from the time when it was due.
     pub reply: Quantiles,
+    /// In an open loop: what there is to say of its schedule.
+    pub open: Option<Open>,
     /// From the start of a connect to its end, for connections opened in the measured time.
     pub connect: Option<Quantiles>,
     /// What failed in the whole trial, warm-up included.
@@ -113,10 +170,61 @@ pub struct Client {
     pub cpu_seconds: Option<f64>,
     /// The busiest client thread, as a share of its time; likewise.
     pub busy: Option<f64>,
+    /// How evenly the connections were served.
+    pub fairness: Option<Fairness>,
+    /// The run as time went by, in at most [`crate::measure::series::POINTS`] equal steps.
+    pub intervals: Vec<Interval>,
+}
+
+/// The schedule of an open loop, and how it was kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    /// Requests per second that were due.
+    pub offered_per_second: f64,
+    /// Requests that were due in the measured time.
+    pub due: u64,
+    /// Those of them that were never sent, because no connection was free in time.
+    pub unsent: u64,
+    /// From the sending of a request to the last byte of its reply: what a tool shows that forgets the waiting.
+    pub uncorrected: Quantiles,
+    /// How late this program itself was: a connection was free, the request was due, and not sent yet.
+    pub lag: Quantiles,
+}
+
+/// How evenly the connections were served, by the replies of each.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fairness {
+    /// Jain's index: 1 = all alike, 1/n = one had everything.
+    pub jain: f64,
+    /// Replies on the slowest of those that were served.
+    pub slowest: u64,
+    /// Replies on the fastest.
+    pub fastest: u64,
+    /// Established, and never served.
+    pub never_served: usize,
+}
+
+/// A piece of the measured time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Its beginning, in seconds of the measured time.
+    pub from: f64,
+    /// Its end.
+    pub to: f64,
+    /// Right replies.
+    pub ok: u64,
+    /// Connections that failed.
+    pub errors: u64,
+    /// Reply times in nanoseconds, as in [`Client::reply`].
+    pub p50: u64,
+    /// Likewise.
+    pub p99: u64,
+    /// Likewise.
+    pub max: u64,
 }
 
 /// In flight at the start + scheduled = ok + lost + in flight at the end; `balanced` says that it adds up.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Books {
     /// Under way when the measuring began: on connections that nobody serves yet.
     pub in_flight_at_start: u64,
@@ -135,7 +243,7 @@ pub struct Books {
 }
 
 /// Three numbers that differ when something is worth knowing, and a fourth.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Connections {
     /// Asked for.
     pub requested: usize,
@@ -154,7 +262,7 @@ pub struct Connections {
 }
 
 /// One kind of failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCount {
     /// Which class.
     pub class: Class,
@@ -169,7 +277,7 @@ pub struct ErrorCount {
 }
 
 /// What the server spent, its whole tree of processes, dead children included.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cost {
     /// User and system time between the edges.
     pub cpu_seconds: f64,
@@ -228,11 +336,14 @@ impl Client {
                 stuck_at_end: outcome.pending.stuck,
             },
             reply: measured.reply.quantiles(),
+            open: None,
             connect: (connect.count > 0).then_some(connect),
             errors: counts(&whole),
             first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
             cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
+            fairness: None,
+            intervals: Vec::new(),
         }
     }
 

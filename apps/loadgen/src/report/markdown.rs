@@ -7,7 +7,7 @@ use super::{Report, notes};
 /// Heads, tables, notes.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let mut out = format!("# loadgen {}\n\n", report.command);
+    let mut out = format!("# loadgen {}\n\n", report.command.word());
     for line in text::head(report) {
         out.push_str(&format!("{line}\n\n"));
     }

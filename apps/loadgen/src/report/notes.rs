@@ -2,6 +2,7 @@
 
 use common::units::plural;
 
+use super::data::Verb;
 use super::summary::Row;
 use super::{Report, cheapest};
 use crate::measure::verdict::{Level, Limit};
@@ -15,7 +16,7 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
     notes.extend(rows.iter().filter_map(|row| partly_served(report, row)));
     notes.extend(rows.iter().filter_map(|row| left_out(row)));
     notes.extend(cheapest::note(&rows));
-    if report.command == "compare" {
+    if report.command == Verb::Compare {
         notes.extend(client_limited(&rows));
     }
     for row in &rows {
@@ -41,7 +42,7 @@ pub fn for_report(report: &Report) -> Vec<String> {
         notes.push("INTERRUPTED: this report is partial.".to_owned());
     }
     let several = report.summary.iter().any(|row| row.trials > 1);
-    if report.command == "compare" {
+    if report.command == Verb::Compare {
         notes.push(format!(
             "{}CPU is the server's, all its processes and dead children included, between two moments with nothing in \
              flight; context switches are those of its whole life, for each request of its whole life; memory is what \

@@ -1,13 +1,13 @@
 //! From trials to rows: the median of each figure and its range.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::data::{Client, Cost, ErrorCount, Report, Trial};
 use crate::drive::Ending;
 use crate::measure::verdict::{Limit, Reason, Verdict};
 
 /// The middle and the ends of some trials' figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Half of the trials were below; of an even number of times, the lower one of the two in the middle.
     pub median: f64,
@@ -20,7 +20,7 @@ pub struct Spread {
 }
 
 /// One server under one load, over all trials.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// Name of the load.
     pub workload: String,
@@ -137,7 +137,9 @@ fn row(trials: &[&Trial], requested: usize) -> Row {
         p99: time(|c| c.reply.p99),
         p999: time(|c| c.reply.p999),
         max: time(|c| c.reply.max),
-        connect_p50: Spread::of_times(measured.iter().filter_map(|c| Some(c.connect?.p50 as f64)).collect()),
+        connect_p50: Spread::of_times(
+            measured.iter().filter_map(|c| Some(c.connect.as_ref()?.p50 as f64)).collect(),
+        ),
         memory_per_connection: cost(|c| c.memory_per_connection),
         requested,
         established: seen.iter().map(|c| c.connections.established).min().unwrap_or(0),

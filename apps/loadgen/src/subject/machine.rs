@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::utsname::uname;
 use procfs::{Current, CurrentSI, KernelStats};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::drive::Moment;
 
@@ -18,7 +18,7 @@ pub struct Counters {
 }
 
 /// What happened on the machine between two moments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Between {
     /// The share of all CPUs that was not idle, from 0 to 1.
     pub busy: f64,
@@ -91,7 +91,7 @@ fn overflows(netstat: &str) -> Option<u64> {
 }
 
 /// What a measurement was made on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// Kernel name and release.
     pub kernel: String,

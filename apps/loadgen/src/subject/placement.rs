@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use crate::plan::Pin;
 
 /// The CPUs of both sides. An empty list: not pinned.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Placement {
     /// CPUs of the server, if it is ours.
     pub server: Vec<usize>,

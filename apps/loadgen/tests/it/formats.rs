@@ -1,6 +1,7 @@
 //! The forms of a report, compared with files. `BLESS=1 cargo test -p loadgen` writes these files anew: look at the
 //! difference before you commit it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use loadgen::drive::Ending;
 use loadgen::measure::Class;
 use loadgen::measure::Quantiles;
 use loadgen::measure::verdict::{Level, Limit, Verdict};
-use loadgen::plan::{Load, Stop};
-use loadgen::report::data::{Books, Client, Connections, Cost, ErrorCount, NamedLoad, Report, Subject};
+use loadgen::plan::{Arrivals, Bystanders, Load, Stop};
+use loadgen::report::data::{
+    Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject, Verb,
+};
 use loadgen::report::text::{View, render};
 use loadgen::report::{Trial, csv, json, markdown};
 use loadgen::subject::machine::{Between, Platform};
@@ -66,17 +69,20 @@ pub(crate) fn load(reconnect: Option<u64>) -> Load {
         warmup: Duration::from_millis(500),
         reconnect,
         timeout: Duration::from_secs(5),
+        arrivals: Arrivals::AfterReply,
+        bystanders: Bystanders::default(),
+        ramp: None,
+        interval: Duration::from_secs(1),
     }
 }
 
-pub(crate) fn blank(command: &'static str) -> Report {
+pub(crate) fn blank(command: Verb) -> Report {
     Report {
-        schema: 1,
+        schema: SCHEMA,
         command,
-        command_line: vec!["loadgen".into(), command.into()],
+        command_line: vec!["loadgen".into(), command.word().into()],
         started: "2026-11-20T14:03:59+01:00".into(),
         interrupted: false,
-        load_model: "closed loop",
         seed: None,
         trials_planned: 2,
         placement: Placement { server: vec![0], client: vec![1] },
@@ -91,6 +97,7 @@ pub(crate) fn blank(command: &'static str) -> Report {
             descriptors: 65_536,
             loadgen: "0.1.0".into(),
         },
+        scenarios: vec![],
         workloads: vec![],
         subjects: vec![],
         summary: vec![],
@@ -99,11 +106,11 @@ pub(crate) fn blank(command: &'static str) -> Report {
 }
 
 fn comparison() -> Report {
-    let mut report = blank("compare");
+    let mut report = blank(Verb::Compare);
     report.seed = Some(42);
     report.workloads = vec![
-        NamedLoad { name: "persistent".into(), load: load(None) },
-        NamedLoad { name: "churn".into(), load: load(Some(1)) },
+        NamedLoad { name: "persistent".into(), scenario: None, load: load(None) },
+        NamedLoad { name: "churn".into(), scenario: None, load: load(Some(1)) },
     ];
     report.subjects = [("thread", None), ("process", None), ("pool (2 workers)", Some(2))]
         .map(|(name, workers)| Subject {
@@ -148,16 +155,16 @@ fn comparison() -> Report {
 }
 
 fn single() -> Report {
-    let mut report = blank("run");
+    let mut report = blank(Verb::Run);
     report.trials_planned = 1;
     report.placement.server.clear();
-    report.workloads = vec![NamedLoad { name: "persistent".into(), load: load(None) }];
+    report.workloads = vec![NamedLoad { name: "persistent".into(), scenario: None, load: load(None) }];
     report.subjects = vec![Subject { name: "127.0.0.1:12000".into(), command_line: None, workers: None }];
     let mut client = client(212_345.6, 48);
     client.connections.established = 49;
     client.errors = vec![reset()];
     client.requests.in_flight_at_end = 1;
-    client.connect = Some(client.reply);
+    client.connect = Some(client.reply.clone());
     client.first_wrong = Some("byte 3 of a reply was 0x00 where 0x41 was sent".into());
     let mut only = trial(1, "persistent", "127.0.0.1:12000", client, None);
     only.verdict.add(Level::Suspect, "only 49 of 50 connections were established");
@@ -191,6 +198,7 @@ pub(crate) fn trial(
         client: Some(client),
         server,
         machine: Some(Between { busy: 0.75, listen_overflows: 0 }),
+        figures: BTreeMap::new(),
     }
 }
 
@@ -229,12 +237,16 @@ pub(crate) fn client(rate: f64, served: usize) -> Client {
             max: 4_000_000,
             mean: 450_000.0,
             too_long: 0,
+            histogram: String::new(),
         },
+        open: None,
         connect: None,
         errors: vec![],
         first_wrong: None,
         cpu_seconds: Some(1.9),
         busy: Some(if served == 2 { 0.95 } else { 0.7 }),
+        fairness: Some(Fairness { jain: 0.99, slowest: 900, fastest: 1_100, never_served: 50 - served }),
+        intervals: vec![],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use loadgen::drive::Ending;
 use loadgen::measure::verdict::{Level, Limit};
-use loadgen::report::data::{NamedLoad, Report, Subject};
+use loadgen::report::data::{NamedLoad, Report, Subject, Verb};
 use loadgen::report::text::{View, render};
 use loadgen::report::{Trial, markdown};
 use loadgen::subject::machine::Watched;
@@ -12,8 +12,8 @@ use loadgen::trial::{Label, Seen};
 use crate::formats::{blank, client, cost, load, trial};
 
 fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
-    let mut report = blank("compare");
-    report.workloads = vec![NamedLoad { name: "persistent".into(), load: load(None) }];
+    let mut report = blank(Verb::Compare);
+    report.workloads = vec![NamedLoad { name: "persistent".into(), scenario: None, load: load(None) }];
     report.subjects = subjects
         .iter()
         .map(|name| Subject { name: (*name).into(), command_line: None, workers: None })
@@ -116,7 +116,7 @@ fn the_one_line_names_the_worst() {
 #[test]
 fn two_sides_on_one_cpu_limit_each_other() {
     let judged = |server: Vec<usize>, client_cpus: Vec<usize>, busy: Option<f64>| {
-        let mut report = blank("compare");
+        let mut report = blank(Verb::Compare);
         report.placement = Placement { server, client: client_cpus };
         let (mut client, mut server) = (client(1e5, 50), cost(5.0, None));
         (client.busy, client.cpu_seconds) = (busy, busy.map(|share| share * client.seconds));

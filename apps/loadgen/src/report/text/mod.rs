@@ -8,6 +8,7 @@ use common::units::{plural, show_duration, show_size};
 
 use super::{Report, notes};
 use crate::plan::{Load, Stop};
+use crate::report::data::Verb;
 
 /// The terminal as far as a report cares.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +32,7 @@ pub fn render(report: &Report, view: View) -> String {
             continue;
         }
         out.push('\n');
-        if report.command == "compare" {
+        if report.command == Verb::Compare {
             out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
             out.push_str(&table::render(&rows, view.width));
         } else {
@@ -53,7 +54,7 @@ pub fn render(report: &Report, view: View) -> String {
 pub fn head(report: &Report) -> Vec<String> {
     let platform = &report.platform;
     let subject = match (report.command, report.subjects.as_slice(), report.workloads.as_slice()) {
-        ("run", [subject], [workload]) => {
+        (Verb::Run, [subject], [workload]) => {
             format!("loadgen run {}: {}", subject.name, describe(&workload.load))
         }
         _ => {
