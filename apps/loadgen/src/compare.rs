@@ -11,6 +11,7 @@ use common::exit::Failure;
 use common::signals;
 
 use crate::drive::{self, Ending, Moment};
+use crate::pace::random::Random;
 use crate::plan::{ComparePlan, Contender, Load, Serves, Target, Workload};
 use crate::progress::Progress;
 use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
@@ -77,26 +78,15 @@ struct Turn<'a> {
 /// Trial by trial, load by load, the servers in a new order each time.
 fn turns(plan: &ComparePlan) -> Vec<Turn<'_>> {
     let mut turns = Vec::new();
-    let mut state = plan.seed;
+    let mut random = Random::new(plan.seed);
     for trial in 1..=plan.manner.trials {
         for workload in &plan.workloads {
             let mut order: Vec<&Contender> = plan.contenders.iter().collect();
-            shuffle(&mut order, &mut state);
+            random.shuffle(&mut order);
             turns.extend(order.into_iter().map(|contender| Turn { trial, workload, contender }));
         }
     }
     turns
-}
-
-/// Fisher and Yates, with numbers from splitmix64.
-fn shuffle<T>(items: &mut [T], state: &mut u64) {
-    for last in (1..items.len()).rev() {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        items.swap(last, ((z ^ (z >> 31)) % (last as u64 + 1)) as usize);
-    }
 }
 
 /// The edges of the measured time, as the server and the machine saw them.
@@ -174,7 +164,7 @@ fn measure(
 }
 
 /// Looks at the server at the edges; `false`: it is gone, so there is nothing left to measure.
-fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, tick: &impl Fn()) -> bool {
+fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment<'_>, tick: &impl Fn()) -> bool {
     // at the start last, at the end first: looking at the server is none of the measured time's work
     if moment != Moment::Start {
         edges.machine.look(moment);
@@ -193,6 +183,7 @@ fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment, ti
             edges.busiest = sample::busiest(&edges.threads, &sample::threads(server.pid()));
         }
         Moment::Tick => tick(),
+        Moment::Interval(_) => {}
     }
     edges.death = server.gone();
     edges.death.is_none()
@@ -236,20 +227,5 @@ mod tests {
     fn memory_is_divided_by_the_connections_that_were_served() {
         assert_eq!(per_connection(8192.0, 2), Some(4096.0));
         assert_eq!(per_connection(8192.0, 0), None);
-    }
-
-    #[test]
-    fn shuffling_keeps_all_and_depends_on_the_seed() {
-        let order = |seed: u64| {
-            let mut items: Vec<u32> = (0..20).collect();
-            let mut state = seed;
-            shuffle(&mut items, &mut state);
-            items
-        };
-        assert_eq!(order(7), order(7));
-        assert_ne!(order(7), order(8));
-        let mut sorted = order(7);
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
     }
 }

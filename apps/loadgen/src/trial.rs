@@ -1,6 +1,7 @@
 //! From what was seen in a trial to what is said about it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::units;
 
@@ -11,6 +12,11 @@ use crate::plan::Load;
 use crate::report::data::{Client, Cost, ErrorCount};
 use crate::report::{Report, Trial};
 use crate::subject::machine::{Between, Watched};
+
+/// The share of an open loop's requests that may stay unsent at its end.
+const UNSENT: f64 = 0.001;
+/// So late the client may send itself, in 99 % of all cases, in nanoseconds.
+const LAG: u64 = 1_000_000;
 
 /// What was seen in a trial.
 #[derive(Debug)]
@@ -56,10 +62,11 @@ impl Label {
         }
         judge_ending(&mut verdict, &client, load);
         judge_connections(&mut verdict, &client, load);
+        judge_schedule(&mut verdict, &client);
         // a trial that was broken off before the measuring has nothing that could be doubted
         if client.requests.ok > 0 || client.ending == Ending::Completed {
             let cpus = report.platform.cpus_online;
-            verdict::doubt(&mut verdict, figures(load, &client, server.as_ref(), machine, cpus));
+            verdict::doubt(&mut verdict, figures(&client, server.as_ref(), machine, cpus));
         }
         let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
         let limited_by = busy(&client, server.as_ref(), machine, report).filter(|_| whole);
@@ -146,6 +153,31 @@ fn judge_connections(verdict: &mut Verdict, client: &Client, load: &Load) {
     }
 }
 
+/// Whether an open loop was one.
+fn judge_schedule(verdict: &mut Verdict, client: &Client) {
+    let Some(open) = &client.open else { return };
+    if open.due > 0 && open.unsent as f64 > open.due as f64 * UNSENT {
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "the server did not keep up: of {} due, {} could not be sent, because every connection still waited for \
+                 its reply; at this rate the latency has no limit but the length of the run",
+                units::plural(open.due, "request"),
+                units::show_count(open.unsent)
+            ),
+        );
+    }
+    if open.lag.p99 > LAG {
+        verdict.add(
+            Level::Suspect,
+            format!(
+                "loadgen itself sent late: 1 % of the requests over {} after they were due (-t adds threads)",
+                units::show_duration(Duration::from_nanos(open.lag.p99))
+            ),
+        );
+    }
+}
+
 /// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
 #[must_use]
 pub fn show_error(error: &ErrorCount) -> String {
@@ -159,19 +191,19 @@ pub fn show_error(error: &ErrorCount) -> String {
     text
 }
 
-fn figures(load: &Load, client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
+fn figures(client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
     // what a client spent that was broken off is not known, so nobody knows what is left for others
     let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds?);
     // a total that is split over the connections leaves some of them idle before others
-    let steady =
-        load.total().is_none() && !load.churns() && client.errors.is_empty() && client.requests.ok > 0;
+    let steady = client.errors.is_empty() && client.requests.ok > 0;
+    let time = client.open.as_ref().map_or(client.reply.mean, |open| open.uncorrected.mean);
     Plausible {
         requested: client.connections.requested,
         established: client.connections.established,
-        under_way: steady.then_some((client.connections.served * load.depth) as f64),
+        under_way: steady.then_some(client.under_way),
         rate: client.requests_per_second,
-        mean: client.reply.mean / 1e9,
+        mean: time / 1e9,
         drain: client.drain_seconds / client.seconds.max(1e-9),
         others: server.and_then(ours).map(|ours| machine.busy - ours / whole.max(1e-9)),
         listen_overflows: machine.listen_overflows,

@@ -18,14 +18,17 @@ use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
 use super::worker::{Arrival, Share, Worker};
 use crate::measure::Class;
+use crate::measure::series::{Collector, Series, Window};
 use crate::plan::{Load, Stop, Target};
 
+/// Intervals of one thread that may wait to be fetched: some seconds of the shortest ones.
+const WINDOWS: usize = 32;
 /// How often the conductor looks around.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the caller is told during a trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Moment {
+pub enum Moment<'a> {
     /// All connections are open, or have failed to.
     Connected,
     /// Nothing is in flight; the measuring begins when the caller returns.
@@ -34,6 +37,8 @@ pub enum Moment {
     End,
     /// Time goes by.
     Tick,
+    /// An interval of the measured time is over in all threads.
+    Interval(&'a Window),
 }
 
 /// Runs one trial. `watch` is told each [`Moment`]; when it answers `false`, the trial ends early.
@@ -44,25 +49,36 @@ pub fn run(
     target: &Target,
     load: &Load,
     cpus: &[usize],
-    watch: &mut dyn FnMut(Moment) -> bool,
+    watch: &mut dyn FnMut(Moment<'_>) -> bool,
 ) -> Result<Outcome, Failure> {
     let shared = Shared::new(load.threads, load.total());
     // a thread arrives at most once a phase, so nobody ever waits to say so
     let (sender, arrivals) = mpsc::sync_channel(load.threads * Phase::COUNT);
+    let (window_sender, windows) = mpsc::sync_channel(load.threads * WINDOWS);
     let (mut workers, mut wakers) = (Vec::new(), Vec::new());
     for index in 0..load.threads {
         let connections =
             load.connections / load.threads + usize::from(index < load.connections % load.threads);
-        let made = Worker::new(index, connections, load, target, &shared, sender.clone());
+        let made =
+            Worker::new(index, connections, load, target, &shared, (sender.clone(), window_sender.clone()));
         let (worker, waker) =
             made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
         workers.push(worker);
         wakers.push(waker);
     }
-    drop(sender);
+    drop((sender, window_sender));
     thread::scope(|scope| {
         let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(|| work(w, cpus))).collect();
-        let mut conductor = Conductor { shared: &shared, load, wakers, arrivals, watch };
+        let mut conductor = Conductor {
+            shared: &shared,
+            load,
+            wakers,
+            arrivals,
+            windows,
+            collector: Collector::new(load.threads),
+            series: Series::new(),
+            watch,
+        };
         let led = conductor.lead(target);
         conductor.enter(Phase::Finish);
         let mut shares = Vec::new();
@@ -71,7 +87,8 @@ pub fn run(
                 thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
             shares.push(share.map_err(|e| Failure::failed(format!("a client thread failed: {e}")))?);
         }
-        Ok(sum_up(led?, &shares))
+        conductor.last_windows();
+        Ok(sum_up(led?, conductor.series, shares))
     })
 }
 
@@ -102,7 +119,10 @@ struct Conductor<'a> {
     load: &'a Load,
     wakers: Vec<Waker>,
     arrivals: Receiver<Arrival>,
-    watch: &'a mut dyn FnMut(Moment) -> bool,
+    windows: Receiver<(usize, Window)>,
+    collector: Collector,
+    series: Series,
+    watch: &'a mut dyn FnMut(Moment<'_>) -> bool,
 }
 
 impl Conductor<'_> {
@@ -129,7 +149,8 @@ impl Conductor<'_> {
 
     /// Longer than any time limit of a connection, with some time for each of many.
     fn patience(&self) -> Duration {
-        self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64)
+        let ramp = self.load.ramp.unwrap_or_default();
+        ramp + self.load.timeout * 2 + Duration::from_millis(self.load.connections as u64)
     }
 
     fn warm_up(&mut self) -> Result<Vec<Option<Arrival>>, Ending> {
@@ -159,11 +180,13 @@ impl Conductor<'_> {
             return Led::nowhere(Ending::ServerGone);
         }
         let begin = self.shared.now();
-        self.enter(Phase::Measure);
         let span = match self.load.stop {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
         };
+        let end = span.and_then(|span| begin.checked_add(u64::try_from(span.as_nanos()).ok()?));
+        self.shared.set_measured(begin, end.unwrap_or(u64::MAX));
+        self.enter(Phase::Measure);
         let arrived = self.wait(Phase::Measure, span).and_then(|measured| {
             let drain = self.shared.now();
             self.enter(Phase::Drain);
@@ -220,7 +243,7 @@ impl Conductor<'_> {
             return Err(Ending::Interrupted);
         }
         let replies = self.shared.replies();
-        if !(self.watch)(Moment::Tick) {
+        if !(self.watch)(Moment::Tick) || !self.fetch_windows() {
             return Err(Ending::ServerGone);
         }
         if replies != progress.0 {
@@ -231,6 +254,30 @@ impl Conductor<'_> {
             return Err(if self.shared.anybody_served() { Ending::Stalled } else { Ending::NotServed });
         }
         Ok(())
+    }
+
+    /// Tells of the intervals that are over; `false`: the caller wants no more.
+    fn fetch_windows(&mut self) -> bool {
+        let mut goes_on = true;
+        while let Ok((thread, window)) = self.windows.try_recv() {
+            for complete in self.collector.add(thread, window) {
+                goes_on &= self.tell(&complete);
+            }
+        }
+        goes_on
+    }
+
+    /// All threads have ended: what they handed over last, and what not all of them have reached.
+    fn last_windows(&mut self) {
+        self.fetch_windows();
+        for window in self.collector.rest() {
+            self.tell(&window);
+        }
+    }
+
+    fn tell(&mut self, window: &Window) -> bool {
+        self.series.add(window);
+        (self.watch)(Moment::Interval(window))
     }
 
     fn cannot_connect(&self, target: &Target) -> Failure {

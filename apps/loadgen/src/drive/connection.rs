@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use crate::ping::Ping;
+use crate::ping::{Ping, Stamp};
 
 /// Where a slot stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,12 @@ pub struct Connection {
     pub served: bool,
     /// Whether the present connection is the slot's first.
     pub first: bool,
+    /// A request that waits for the connect to end: only where connections are opened for requests that are due.
+    pub pending: Option<Stamp>,
+    /// Whether it waits for a request, in an open loop.
+    pub in_line: bool,
+    /// Right replies in the measured time, over all connections of this slot.
+    pub answered: u64,
     watching_writable: bool,
 }
 
@@ -56,6 +62,9 @@ impl Connection {
             established: false,
             served: false,
             first: true,
+            pending: None,
+            in_line: false,
+            answered: 0,
             watching_writable: false,
         }
     }
@@ -64,9 +73,15 @@ impl Connection {
     pub fn begin(&mut self, stream: TcpStream, number: u32, state: State) {
         self.stream = Some(stream);
         self.state = state;
-        self.sent = 0;
+        self.sent = u64::from(self.pending.is_some());
         self.watching_writable = false;
         self.ping.restart(number);
+    }
+
+    /// Requests that are under way, or wait for the connect.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.ping.in_flight() + usize::from(self.pending.is_some())
     }
 
     /// Closes the socket (with FIN, if everything was read) and leaves the slot in `state`.
@@ -74,6 +89,7 @@ impl Connection {
         self.stream = None;
         self.state = state;
         self.sent = 0;
+        self.pending = None;
         self.first = false;
         self.ping.restart(0);
     }

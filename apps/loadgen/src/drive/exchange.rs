@@ -78,24 +78,32 @@ impl Worker<'_> {
         let tally = &mut self.tallies[self.stretch];
         tally.opened += 1;
         tally.connect.record(now - since, 1);
-        if self.phase.sends() {
+        if let Some(stamp) = connection.pending.take() {
+            connection.ping.queue(1, stamp);
+            self.flush(slot);
+        } else if self.phase.sends() {
             self.send_more(slot, now);
         }
     }
 
+    /// A connection may send: as much as it can, or, in an open loop, when its turn has come.
     pub(super) fn send_more(&mut self, slot: usize, now: u64) {
+        if self.open_loop.is_some() {
+            return self.stand_in_line(slot, now);
+        }
         let connection = &mut self.connections[slot];
         let wanted = pace::may_send(connection.ping.free(), connection.sent, self.load.reconnect);
         let count = if self.phase == Phase::Measure { self.shared.budget.take(wanted) } else { wanted };
         if count > 0 {
             connection.ping.queue(count, Stamp::now(now));
             connection.sent += count as u64;
+            self.under_way += count as u64;
             self.tallies[self.stretch].scheduled += count as u64;
         }
         self.flush(slot);
     }
 
-    fn flush(&mut self, slot: usize) {
+    pub(super) fn flush(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         let result = connection
             .flush()
@@ -109,6 +117,8 @@ impl Worker<'_> {
     fn receive(&mut self, slot: usize, closing: bool) {
         let connection = &mut self.connections[slot];
         let tally = &mut self.tallies[self.stretch];
+        let reply = &mut self.window.reply;
+        let mut uncorrected = self.open_loop.as_mut().map(|open| &mut open.uncorrected);
         let (mut complete, mut now) = (0, 0);
         let closed = loop {
             let count = match connection.receive(&mut self.buffer) {
@@ -118,9 +128,11 @@ impl Worker<'_> {
                 Err(e) => return self.fail(slot, failure::of_transfer(&e), e.raw_os_error()),
             };
             now = self.shared.now();
-            let reply = &mut tally.reply;
             match connection.ping.received(&self.buffer[..count], |stamp, n| {
-                reply.record(now.saturating_sub(stamp.queued), n);
+                reply.record(now.saturating_sub(stamp.due), n);
+                if let Some(uncorrected) = &mut uncorrected {
+                    uncorrected.record(now.saturating_sub(stamp.queued), n);
+                }
             }) {
                 Ok(replies) => {
                     complete += replies;
@@ -137,6 +149,9 @@ impl Worker<'_> {
         };
         if complete > 0 {
             self.last_reply = now;
+            self.under_way -= complete as u64;
+            self.window.ok += complete as u64;
+            connection.answered += complete as u64;
             connection.failures = 0;
             if !connection.served {
                 connection.served = true;
@@ -147,7 +162,9 @@ impl Worker<'_> {
             && self.load.reconnect.is_some_and(|limit| connection.sent >= limit)
         {
             connection.end(State::Empty);
-            if self.phase.sends() {
+            if self.phase.sends() && self.open_loop.is_some() {
+                self.stand_in_line(slot, now);
+            } else if self.phase.sends() {
                 self.open(slot);
             }
         } else if closed {
@@ -160,10 +177,13 @@ impl Worker<'_> {
     /// Counts a failed connection with what was in flight on it, and plans its replacement.
     pub(super) fn fail(&mut self, slot: usize, class: Class, errno: Option<i32>) {
         let connection = &mut self.connections[slot];
-        self.tallies[self.stretch].losses.add(class, errno, connection.ping.in_flight() as u64);
+        let lost = connection.in_flight();
+        self.tallies[self.stretch].losses.add(class, errno, lost as u64);
+        self.under_way -= lost as u64;
+        self.window.errors += 1;
         self.shared.note_failure(class, errno);
         // a request that is given up took its time, too; but while draining it would count without any reply
-        if connection.ping.in_flight() > 0 && self.phase == Phase::Measure {
+        if lost > 0 && self.phase == Phase::Measure {
             self.last_reply = self.shared.now();
         }
         if matches!(connection.state, State::Connecting(_)) {

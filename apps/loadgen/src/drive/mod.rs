@@ -9,6 +9,7 @@ pub mod conduct;
 pub mod connection;
 mod exchange;
 pub mod failure;
+mod open_loop;
 pub mod outcome;
 pub mod phase;
 pub mod sources;

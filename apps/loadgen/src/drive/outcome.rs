@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::worker::{Pending, Share};
+use super::worker::{OpenShare, Pending, Share};
 use crate::measure::Tally;
+use crate::measure::series::Series;
 
 /// How a trial ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -50,6 +51,14 @@ pub struct Outcome {
     pub client_cpu: Option<Duration>,
     /// The largest share of the time that one client thread was busy.
     pub client_busy: Option<f64>,
+    /// Requests under way on average, counted apart from their times.
+    pub under_way: f64,
+    /// The measured time, interval by interval.
+    pub series: Series,
+    /// Replies of each established connection in the measured time.
+    pub replies_of_each: Vec<u64>,
+    /// What only an open loop has, of all threads.
+    pub schedule: Option<OpenShare>,
 }
 
 /// What the conductor itself knows at the end.
@@ -77,9 +86,9 @@ impl Led {
     }
 }
 
-pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
+pub(super) fn sum_up(led: Led, series: Series, shares: Vec<Share>) -> Outcome {
     let (mut earlier, mut measured) = (Tally::new(), Tally::new());
-    for share in shares {
+    for share in &shares {
         earlier.merge(&share.earlier);
         measured.merge(&share.measured);
     }
@@ -106,5 +115,18 @@ pub(super) fn sum_up(led: Led, shares: &[Share]) -> Outcome {
         carried_out: shares.iter().map(|s| s.carried_out).sum(),
         client_cpu: led.edges.map(|edges| edges.client_cpu),
         client_busy: led.edges.map(|edges| edges.client_busy),
+        under_way: shares.iter().map(|s| s.area).sum::<u128>() as f64 / elapsed.as_nanos().max(1) as f64,
+        series,
+        replies_of_each: shares.iter().flat_map(|s| s.shares.iter().copied()).collect(),
+        schedule: schedule(shares),
     }
+}
+
+fn schedule(shares: Vec<Share>) -> Option<OpenShare> {
+    shares.into_iter().filter_map(|share| share.schedule).reduce(|mut sum, share| {
+        sum.unsent += share.unsent;
+        sum.uncorrected.merge(&share.uncorrected);
+        sum.lag.merge(&share.lag);
+        sum
+    })
 }

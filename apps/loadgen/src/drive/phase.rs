@@ -55,6 +55,8 @@ pub struct Shared {
     pub progress: Vec<Progress>,
     /// Where the threads' nanoseconds begin.
     epoch: Instant,
+    /// When the measuring begins, in these nanoseconds, and when it ends at the latest.
+    measured: OnceLock<(u64, u64)>,
 }
 
 /// A count that one thread writes and the conductor reads; alone on its cache line.
@@ -81,6 +83,7 @@ impl Shared {
             budget: Budget::new(total),
             progress: (0..threads).map(|_| Progress::default()).collect(),
             epoch: Instant::now(),
+            measured: OnceLock::new(),
         }
     }
 
@@ -88,6 +91,23 @@ impl Shared {
     #[must_use]
     pub fn now(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Says when the measuring begins and ends; the phase still has to be set.
+    pub fn set_measured(&self, begin: u64, end: u64) {
+        let _ = self.measured.set((begin, end));
+    }
+
+    /// When the measuring began.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        self.measured.get().map_or(0, |measured| measured.0)
+    }
+
+    /// When it ends; where only a number of requests was asked for, never.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.measured.get().map_or(u64::MAX, |measured| measured.1)
     }
 
     /// What to do now.

@@ -14,11 +14,13 @@ use mio::{Events, Poll, Token, Waker};
 use nix::time::{ClockId, clock_gettime};
 
 use super::connection::{Connection, State};
+use super::open_loop::OpenLoop;
 use super::phase::{Phase, Shared};
 use super::sources::Sources;
-use crate::measure::{Class, Tally};
+use crate::measure::series::Window;
+use crate::measure::{Class, Latency, Tally};
 use crate::pace;
-use crate::plan::{Load, Serves, Target};
+use crate::plan::{Arrivals, Load, Serves, Target};
 
 /// Bytes received at once.
 const BUFFER: usize = 256 * 1024;
@@ -33,6 +35,8 @@ const NAP: u64 = 50_000_000;
 const STUCK: u64 = 500_000_000;
 /// The token of the conductor's waker.
 const WAKE: Token = Token(usize::MAX);
+/// The token of an open loop's timer.
+const TIMER: Token = Token(usize::MAX - 1);
 
 /// A thread has reached what its phase waits for.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +72,23 @@ pub struct Share {
     pub unanswered: usize,
     /// Connects under way at the end.
     pub pending: Pending,
+    /// What only an open loop has.
+    pub schedule: Option<OpenShare>,
+    /// Requests under way × nanoseconds, over the measured time.
+    pub area: u128,
+    /// The replies of each established connection in the measured time.
+    pub shares: Vec<u64>,
+}
+
+/// What a thread brings home of an open loop.
+#[derive(Debug)]
+pub struct OpenShare {
+    /// Requests that were due in the measured time and never sent.
+    pub unsent: u64,
+    /// From the sending of each request to its reply.
+    pub uncorrected: Latency,
+    /// How late requests were sent although a connection was free.
+    pub lag: Latency,
 }
 
 /// Connects that have not come to an end.
@@ -106,6 +127,17 @@ pub struct Worker<'a> {
     carried_in: u64,
     /// When the last reply came, or was given up before the draining.
     pub(super) last_reply: u64,
+    /// The schedule, if requests are due at fixed times.
+    pub(super) open_loop: Option<OpenLoop>,
+    /// Requests under way now.
+    pub(super) under_way: u64,
+    /// Requests under way × nanoseconds, over the measured time: what Little's law is checked against.
+    area: u128,
+    /// Until when `area` is added up.
+    area_until: u64,
+    /// The present interval: replies are counted here first.
+    pub(super) window: Window,
+    windows: mpsc::SyncSender<(usize, Window)>,
 }
 
 impl<'a> Worker<'a> {
@@ -119,10 +151,14 @@ impl<'a> Worker<'a> {
         load: &'a Load,
         target: &'a Target,
         shared: &'a Shared,
-        arrivals: mpsc::SyncSender<Arrival>,
+        (arrivals, windows): (mpsc::SyncSender<Arrival>, mpsc::SyncSender<(usize, Window)>),
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
+        let open_loop = match load.arrivals {
+            Arrivals::AtRate(rate) => Some(OpenLoop::new(rate, connections, poll.registry(), TIMER)?),
+            Arrivals::AfterReply => None,
+        };
         let worker = Self {
             index,
             load,
@@ -143,6 +179,12 @@ impl<'a> Worker<'a> {
             stretch: 0,
             carried_in: 0,
             last_reply: 0,
+            open_loop,
+            under_way: 0,
+            area: 0,
+            area_until: 0,
+            window: Window::new(),
+            windows,
         };
         Ok((worker, waker))
     }
@@ -165,15 +207,22 @@ impl<'a> Worker<'a> {
                 _ => {}
             }
             self.arrive(now);
-            match self.poll.poll(&mut events, Some(self.nap(now))) {
+            let nap = self.nap_until_due(now, self.nap(now));
+            match self.poll.poll(&mut events, Some(nap)) {
                 Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
                 _ => {}
             }
             now = self.shared.now();
+            self.add_up(now);
+            self.send_due(now);
             for event in &events {
-                if event.token() != WAKE {
+                if event.token() < TIMER {
                     self.on_event(event, now);
+                    self.send_due(now);
                 }
+            }
+            if now >= self.window_end() {
+                self.hand_over(now);
             }
             self.shared.progress[self.index].set(self.tallies[0].ok + self.tallies[1].ok);
             if now >= self.next_sweep {
@@ -192,11 +241,17 @@ impl<'a> Worker<'a> {
     fn enter(&mut self, phase: Phase, now: u64) {
         self.phase = phase;
         self.arrived = false;
-        if phase == Phase::Measure {
-            self.stretch = 1;
-            self.carried_in = self.in_flight();
+        match phase {
+            Phase::Measure => self.begin_measuring(now),
+            Phase::Drain => self.end_schedule(now),
+            _ => {}
         }
         if !phase.sends() {
+            return;
+        }
+        if self.open_loop.is_some() {
+            self.begin_schedule(now);
+            self.next_sweep = now;
             return;
         }
         for slot in 0..self.connections.len() {
@@ -209,8 +264,53 @@ impl<'a> Worker<'a> {
         self.next_sweep = now;
     }
 
+    fn begin_measuring(&mut self, now: u64) {
+        self.tallies[self.stretch].reply.merge(&self.window.reply);
+        self.window.restart(0);
+        self.stretch = 1;
+        self.carried_in = self.in_flight();
+        (self.area, self.area_until) = (0, now);
+        for connection in &mut self.connections {
+            connection.answered = 0;
+        }
+    }
+
+    /// Adds up what was under way since the last time.
+    fn add_up(&mut self, now: u64) {
+        self.area += u128::from(self.under_way) * u128::from(now.saturating_sub(self.area_until));
+        self.area_until = now;
+    }
+
+    /// When the present interval is over.
+    fn window_end(&self) -> u64 {
+        if self.stretch == 0 {
+            return u64::MAX;
+        }
+        self.shared.begin() + (self.window.index + 1) * self.interval()
+    }
+
+    fn interval(&self) -> u64 {
+        u64::try_from(self.load.interval.as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// The interval is over: the conductor gets a copy. When it has not fetched the last ones yet, the interval goes on.
+    fn hand_over(&mut self, now: u64) {
+        if self.windows.try_send((self.index, self.window.clone())).is_ok() {
+            self.tallies[self.stretch].reply.merge(&self.window.reply);
+            self.window.restart(now.saturating_sub(self.shared.begin()) / self.interval());
+        }
+    }
+
     fn ramp(&mut self) {
-        let end = self.connections.len().min(self.ramped + CONNECTING);
+        let all = self.connections.len();
+        let due = match self.load.ramp {
+            Some(ramp) if !ramp.is_zero() => {
+                let share = self.shared.now() as f64 / ramp.as_nanos() as f64;
+                all.min((share * all as f64) as usize)
+            }
+            _ => all,
+        };
+        let end = due.min(self.ramped + CONNECTING);
         while self.ramped < end && self.connecting < CONNECTING {
             self.open(self.ramped);
             self.ramped += 1;
@@ -240,7 +340,7 @@ impl<'a> Worker<'a> {
 
     /// Whether a reply is still awaited, other than on connections that nobody serves.
     fn busy(&self, now: u64) -> bool {
-        self.connections.iter().any(|c| c.ping.in_flight() > 0 && !self.is_left_waiting(c, now))
+        self.connections.iter().any(|c| c.in_flight() > 0 && !self.is_left_waiting(c, now))
     }
 
     /// A connection that waits for its very first reply while others are served: a pool with fewer workers than
@@ -289,7 +389,7 @@ impl<'a> Worker<'a> {
     }
 
     fn in_flight(&self) -> u64 {
-        self.connections.iter().map(|c| c.ping.in_flight() as u64).sum()
+        self.connections.iter().map(|c| c.in_flight() as u64).sum()
     }
 
     fn pending(&self) -> Pending {
@@ -304,7 +404,9 @@ impl<'a> Worker<'a> {
         })
     }
 
-    fn bring_home(self) -> Share {
+    fn bring_home(mut self) -> Share {
+        let _ = self.windows.try_send((self.index, self.window.clone()));
+        self.tallies[self.stretch].reply.merge(&self.window.reply);
         // what is under way belongs to the books of the measured time only if there was any
         let carried_out = if self.stretch == 1 { self.in_flight() } else { 0 };
         let pending = self.pending();
@@ -315,8 +417,16 @@ impl<'a> Worker<'a> {
             Serves::All | Serves::AtATime(_) => 0,
         };
         let ended = self.shared.now();
+        let shares = self.connections.iter().filter(|c| c.established).map(|c| c.answered).collect();
         let [earlier, measured] = self.tallies;
         Share {
+            schedule: self.open_loop.map(|open| OpenShare {
+                unsent: open.unsent,
+                uncorrected: open.uncorrected,
+                lag: open.lag,
+            }),
+            area: self.area,
+            shares,
             earlier,
             measured,
             carried_in: self.carried_in,

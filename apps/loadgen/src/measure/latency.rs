@@ -12,7 +12,7 @@ pub const LONGEST: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 
 /// Recorded times. Recording neither allocates nor fails.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
     histogram: Histogram<u64>,
     too_long: u64,

@@ -164,7 +164,7 @@ pub struct Plausible {
     pub requested: usize,
     /// Connections that there were.
     pub established: usize,
-    /// Requests that were under way all the time; `None` where connections come and go.
+    /// Requests that were under way on average, counted apart from their times; `None` where some were lost.
     pub under_way: Option<f64>,
     /// Replies per second.
     pub rate: f64,
@@ -191,7 +191,7 @@ pub fn doubt(verdict: &mut Verdict, figures: Plausible) {
             verdict.add(
                 Level::Suspect,
                 format!(
-                    "requests/s × mean latency is {implied:.1}, but {under_way:.0} requests were under way"
+                    "requests/s × mean latency is {implied:.1}, but {under_way:.1} requests were under way on average"
                 ),
             );
         }

@@ -1,7 +1,7 @@
 //! `loadgen compare`: which servers, under which loads.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use common::exit::Failure;
@@ -41,9 +41,6 @@ pub(super) struct CompareOptions {
     /// In a quarter of the time, less exact
     #[arg(long)]
     quick: bool,
-    /// Seed of the shuffling, to repeat a run in the same order [default: the time]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
     #[command(flatten)]
     common: Common,
 }
@@ -59,8 +56,9 @@ enum Kind {
 impl CompareOptions {
     pub(super) fn plan(self) -> Result<ComparePlan, Failure> {
         let [duration, warmup] = if self.quick { [700, 200] } else { [2000, 500] }.map(Duration::from_millis);
+        let seed = self.common.seed();
         let stop = Stop::After(self.duration.unwrap_or(duration));
-        let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None)?;
+        let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None, seed)?;
         let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
         let manner = self.common.manner(trials, Pin::Auto)?;
         let server = match self.server {
@@ -73,7 +71,6 @@ impl CompareOptions {
         let modes = modes::chosen(&self.modes, &modes::offered_by(&server)?)?;
         let contenders = contenders(&modes, load.connections);
         let workloads = without_repeats(&self.workloads).iter().map(|kind| workload(*kind, &load)).collect();
-        let seed = self.seed.unwrap_or_else(seed_from_time);
         Ok(ComparePlan { server, contenders, workloads, seed, manner })
     }
 }
@@ -127,8 +124,4 @@ fn missing(server: &std::path::Path) -> Failure {
         "there is no server program {}: build it (cargo build --release) or name it with --tcp-echo PATH",
         server.display()
     ))
-}
-
-fn seed_from_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| u64::from(time.subsec_nanos()) + 1)
 }

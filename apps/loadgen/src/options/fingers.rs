@@ -9,15 +9,8 @@ use common::units;
 /// An option of another tool, and what to write here. `{}` stands for the value that was given.
 const FOREIGN: &[(&str, &str)] = &[
     ("-z", "the measured time is -d {}"),
-    (
-        "-q",
-        "there is no rate limit, the load is a closed loop: -c says how many requests are under way (--quiet silences)",
-    ),
-    ("-r", "there is no rate limit, the load is a closed loop: -c says how many requests are under way"),
-    ("-R", "there is no rate limit, the load is a closed loop: -c says how many requests are under way"),
-    ("--rate", "there is no rate limit, the load is a closed loop: -c says how many requests are under way"),
-    ("--qps", "there is no rate limit, the load is a closed loop: -c says how many requests are under way"),
-    ("--rps", "there is no rate limit, the load is a closed loop: -c says how many requests are under way"),
+    ("-q", "requests per second are -R {} (--quiet silences)"),
+    ("--rps", "requests per second are -R {}"),
     ("-l", "the message size is -s {}"),
     ("--length", "the message size is -s {}"),
     ("-m", "the message size is -s {}"),
@@ -31,7 +24,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("--port", "the port belongs to the target: write HOST:PORT"),
     ("-a", "the target has no option: write HOST:PORT"),
     ("-H", "this is a TCP echo load, there are no headers"),
-    ("-i", "there are no interim reports; progress is shown on stderr"),
     ("-O", "the warm-up is -w {}"),
     ("--format", "the extension of -o FILE decides the format; -J prints JSON"),
     ("-u", "UDP is not spoken here"),
@@ -99,9 +91,8 @@ mod tests {
         assert!(complaint("loadgen run 127.0.0.1:9 -t 10s").contains("did you mean -d 10s?"));
         assert!(complaint("loadgen run 127.0.0.1:9 -z 5s").contains("-d 5s"));
         assert!(complaint("loadgen run 127.0.0.1:9 -z5s").contains("-d 5s"));
-        assert!(complaint("loadgen run 127.0.0.1:9 -q 100").contains("closed loop"));
-        assert!(complaint("loadgen run 127.0.0.1:9 -R 1000").contains("closed loop"));
-        assert!(complaint("loadgen run 127.0.0.1:9 --rate=1000").contains("closed loop"));
+        assert!(complaint("loadgen run 127.0.0.1:9 -q 100").contains("-R 100"));
+        assert!(complaint("loadgen run 127.0.0.1:9 --rps=1000").contains("-R 1000"));
         assert!(complaint("loadgen run 127.0.0.1 -p 9").contains("HOST:PORT"));
         assert!(complaint("loadgen run 127.0.0.1:9 -l 1024").contains("-s 1024"));
     }
@@ -116,6 +107,9 @@ mod tests {
         assert!(complaint("loadgen run 127.0.0.1:9 -s 1MiB -P 2000").contains("1 GiB"));
         assert!(complaint("loadgen run 127.0.0.1:9 --reconnect 0").contains("--reconnect"));
         assert!(complaint("loadgen run 127.0.0.1:9 -o result.xml").contains(".json"));
+        assert!(complaint("loadgen run 127.0.0.1:9 -R 0").contains("above 0"));
+        assert!(complaint("loadgen run 127.0.0.1:9 -R 1k:2k -n 5").contains("-d"));
+        assert!(complaint("loadgen run 127.0.0.1:9 --arrivals poisson").contains("-R"));
         assert!(complaint("loadgen frob").contains("frob"));
         assert!(complaint("loadgen").contains("loadgen run HOST:PORT"));
     }

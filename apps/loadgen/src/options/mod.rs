@@ -4,7 +4,10 @@ mod compare;
 mod fingers;
 mod modes;
 mod output;
+mod rate;
 mod run;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -90,6 +93,17 @@ struct Common {
     /// Requests under way at a time on each connection
     #[arg(short = 'P', long, value_name = "N", default_value = "1", value_parser = units::count)]
     pipeline: u64,
+    #[command(flatten)]
+    rate: rate::RateOptions,
+    /// Open the connections over this time, before anything is measured [default: as fast as they are accepted]
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    ramp: Option<std::time::Duration>,
+    /// Seed of everything random: the order of the trials, arrivals [default: the time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How often to look at the run while it lasts
+    #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = units::duration)]
+    interval: std::time::Duration,
     /// Longest time that a connect or a reply may take
     #[arg(short = 'T', long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
     timeout: std::time::Duration,
@@ -110,6 +124,12 @@ struct Common {
 }
 
 impl Common {
+    fn seed(&self) -> u64 {
+        let from_time =
+            || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |t| u64::from(t.subsec_nanos()) + 1);
+        self.seed.unwrap_or_else(from_time)
+    }
+
     fn manner(&self, trials: u64, pin: Pin) -> Result<Manner, Failure> {
         let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
         let trials =

@@ -8,7 +8,7 @@ use common::exit::Failure;
 use common::units;
 
 use super::Common;
-use crate::plan::{Arrivals, Bystanders, Load, Pin, RunPlan, Stop};
+use crate::plan::{Bystanders, Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
@@ -52,7 +52,7 @@ impl RunOptions {
             Some(requests) => Stop::Requests(requests),
             None => Stop::After(self.duration.unwrap_or(Duration::from_secs(5))),
         };
-        let load = load(&self.common, stop, self.warmup, self.reconnect)?;
+        let load = load(&self.common, stop, self.warmup, self.reconnect, self.common.seed())?;
         let manner = self.common.manner(self.trials, Pin::Auto)?;
         let (name, addresses) = resolve(&self.target)?;
         Ok(RunPlan { name, addresses, load, manner })
@@ -65,6 +65,7 @@ pub(super) fn load(
     stop: Stop,
     warmup: Duration,
     reconnect: Option<u64>,
+    seed: u64,
 ) -> Result<Load, Failure> {
     let connections = within("-c", common.connections, CONNECTIONS_MAX)?;
     let threads = within("-t", common.threads, THREADS_MAX)?;
@@ -91,6 +92,10 @@ pub(super) fn load(
             "--reconnect 0: a connection carries at least 1 request; leave it out to keep connections",
         ));
     }
+    if common.interval < Duration::from_millis(100) {
+        return Err(Failure::usage("-i is too short: at least 100ms; write for example -i 1s"));
+    }
+    let arrivals = common.rate.arrivals(seed, matches!(stop, Stop::After(_)))?;
     Ok(Load {
         connections,
         stop,
@@ -100,10 +105,10 @@ pub(super) fn load(
         warmup,
         reconnect,
         timeout: common.timeout,
-        arrivals: Arrivals::AfterReply,
+        arrivals,
         bystanders: Bystanders::default(),
-        ramp: None,
-        interval: Duration::from_secs(1),
+        ramp: common.ramp,
+        interval: common.interval,
     })
 }
 

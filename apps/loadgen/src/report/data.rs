@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::summary::{self, Row};
+use crate::drive::worker::OpenShare;
 use crate::drive::{Ending, Outcome, failure};
+use crate::measure::series::Point;
 use crate::measure::{self, Class, Losses, Quantiles, Tally, verdict::Limit, verdict::Verdict};
 use crate::plan::Load;
 use crate::subject::machine::{Between, Platform};
@@ -170,6 +172,8 @@ pub struct Client {
     pub cpu_seconds: Option<f64>,
     /// The busiest client thread, as a share of its time; likewise.
     pub busy: Option<f64>,
+    /// Requests under way on average, counted apart from their times.
+    pub under_way: f64,
     /// How evenly the connections were served.
     pub fairness: Option<Fairness>,
     /// The run as time went by, in at most [`crate::measure::series::POINTS`] equal steps.
@@ -336,14 +340,15 @@ impl Client {
                 stuck_at_end: outcome.pending.stuck,
             },
             reply: measured.reply.quantiles(),
-            open: None,
+            open: outcome.schedule.as_ref().map(|schedule| Open::of(schedule, measured, seconds)),
             connect: (connect.count > 0).then_some(connect),
             errors: counts(&whole),
             first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
             cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
-            fairness: None,
-            intervals: Vec::new(),
+            fairness: Fairness::of(&outcome.replies_of_each),
+            under_way: outcome.under_way,
+            intervals: intervals(outcome, load),
         }
     }
 
@@ -352,6 +357,51 @@ impl Client {
     pub fn replies_of_whole_life(&self) -> u64 {
         self.requests.ok + self.requests.warmup_ok
     }
+}
+
+impl Open {
+    fn of(schedule: &OpenShare, measured: &Tally, seconds: f64) -> Self {
+        let due = measured.scheduled + schedule.unsent;
+        Self {
+            offered_per_second: due as f64 / seconds.max(1e-9),
+            due,
+            unsent: schedule.unsent,
+            uncorrected: schedule.uncorrected.quantiles(),
+            lag: schedule.lag.quantiles(),
+        }
+    }
+}
+
+impl Fairness {
+    /// Of the replies of each connection; `None`: there are none.
+    #[must_use]
+    pub fn of(replies: &[u64]) -> Option<Self> {
+        let served: Vec<u64> = replies.iter().copied().filter(|count| *count > 0).collect();
+        let (slowest, fastest) = (*served.iter().min()?, *served.iter().max()?);
+        let sum: f64 = served.iter().map(|count| *count as f64).sum();
+        let squares: f64 = served.iter().map(|count| (*count as f64).powi(2)).sum();
+        Some(Self {
+            jain: sum * sum / (replies.len() as f64 * squares),
+            slowest,
+            fastest,
+            never_served: replies.len() - served.len(),
+        })
+    }
+}
+
+fn intervals(outcome: &Outcome, load: &Load) -> Vec<Interval> {
+    let length = load.interval.as_secs_f64();
+    let whole = outcome.elapsed.as_secs_f64();
+    let point = |point: &Point| Interval {
+        from: point.first as f64 * length,
+        to: ((point.last + 1) as f64 * length).min(whole),
+        ok: point.ok,
+        errors: point.errors,
+        p50: point.p50,
+        p99: point.p99,
+        max: point.max,
+    };
+    outcome.series.points().iter().map(point).collect()
 }
 
 impl Books {

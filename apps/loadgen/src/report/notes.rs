@@ -50,6 +50,16 @@ pub fn for_report(report: &Report) -> Vec<String> {
             if several { "Medians over the trials, max is the longest of all; ± is half the range. " } else { "" }
         ));
     }
+    if report.workloads.iter().any(|workload| workload.load.open_loop()) {
+        notes.push(
+            "Open loop: requests are due at fixed times. Latency counts from the time when a request was due, so a stall \
+             of the server is in the time of every request that it held up; \"uncorrected\" counts from the sending only."
+                .to_owned(),
+        );
+    }
+    if report.workloads.iter().all(|workload| workload.load.open_loop()) {
+        return notes;
+    }
     notes.push(
         "Closed loop: each connection waits for its replies. Requests/s is throughput, the times are service times; \
          neither tells the latency under a load that does not wait."

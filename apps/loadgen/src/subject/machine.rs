@@ -59,12 +59,12 @@ impl Watched {
     }
 
     /// Takes the counters that belong to this moment.
-    pub fn look(&mut self, moment: Moment) {
+    pub fn look(&mut self, moment: Moment<'_>) {
         match moment {
             Moment::Connected => self.connected = Some(counters()),
             Moment::Start => self.start = Some(counters()),
             Moment::End => self.end = Some(counters()),
-            Moment::Tick => {}
+            Moment::Tick | Moment::Interval(_) => {}
         }
     }
 

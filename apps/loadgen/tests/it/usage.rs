@@ -9,7 +9,7 @@ use crate::tool::{correct, loadgen, ran};
 fn a_usage_error_is_one_line_and_exit_2() {
     for (arguments, hint) in [
         (vec!["run", "127.0.0.1:9", "-t", "10s"], "did you mean -d 10s?"),
-        (vec!["run", "127.0.0.1:9", "-q", "100"], "closed loop"),
+        (vec!["run", "127.0.0.1:9", "-q", "100"], "-R 100"),
         (vec!["run", "127.0.0.1:9", "-z", "5s"], "-d 5s"),
         (vec!["run", "127.0.0.1"], "127.0.0.1:12000"),
         (vec!["run", "127.0.0.1:9", "-d", "0"], "-d 5s"),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use common::units::{plural, show_count, show_duration};
 
-use super::{cells, wrap};
+use super::{cells, show_rate, wrap};
 use crate::measure::Quantiles;
 use crate::measure::verdict::Limit;
 use crate::report::Report;
-use crate::report::data::{Client, Connections, Trial};
+use crate::report::data::{Client, Connections, Open, Trial};
 use crate::report::summary::Row;
 use crate::trial::show_error;
 
@@ -67,8 +67,10 @@ fn figures(trial: &Trial, client: &Client) -> String {
             show_count(client.requests_per_second.round() as u64)
         ),
     );
-    if client.reply.count > 0 {
-        out.push_str(&line("reply time", &times(&client.reply)));
+    match &client.open {
+        Some(open) => out.push_str(&schedule(client, open)),
+        None if client.reply.count > 0 => out.push_str(&line("reply time", &times(&client.reply))),
+        None => {}
     }
     if let Some(connect) = &client.connect {
         out.push_str(&line("connect time", &times(connect)));
@@ -92,6 +94,21 @@ fn figures(trial: &Trial, client: &Client) -> String {
         out.push_str(&line("limited by", &limited(limit, client)));
     }
     out + &line("verdict", trial.verdict.level.word())
+}
+
+/// Latency from the time when a request was due, and beside it what a tool shows that forgets the waiting.
+fn schedule(client: &Client, open: &Open) -> String {
+    let due = format!("{} due, {} a second", show_count(open.due), show_rate(open.offered_per_second));
+    let unsent =
+        if open.unsent > 0 { format!("; {} never sent", show_count(open.unsent)) } else { String::new() };
+    let late = show_duration(Duration::from_nanos(open.lag.p99));
+    let most = show_duration(Duration::from_nanos(open.lag.max));
+    let mut out = line("schedule", &format!("{due}{unsent}; sent late by loadgen: p99 {late}, max {most}"));
+    if client.reply.count > 0 {
+        out.push_str(&line("latency", &times(&client.reply)));
+        out.push_str(&line("uncorrected", &times(&open.uncorrected)));
+    }
+    out
 }
 
 fn connections(c: &Connections) -> String {

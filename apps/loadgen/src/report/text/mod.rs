@@ -4,10 +4,10 @@ mod block;
 pub mod cells;
 mod table;
 
-use common::units::{plural, show_duration, show_size};
+use common::units::{plural, show_count, show_duration, show_size};
 
 use super::{Report, notes};
-use crate::plan::{Load, Stop};
+use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
 use crate::report::data::Verb;
 
 /// The terminal as far as a report cares.
@@ -92,6 +92,9 @@ pub fn describe(load: &Load) -> String {
     if load.under_way() > 1 {
         text.push_str(&format!(", {} under way on each", load.under_way()));
     }
+    if let Arrivals::AtRate(rate) = load.arrivals {
+        text.push_str(&format!(", {}", rate_in_words(&rate)));
+    }
     match load.reconnect {
         None => text.push_str(", kept"),
         Some(1) => text.push_str(", a new connection for every request"),
@@ -110,6 +113,26 @@ pub fn describe(load: &Load) -> String {
         text.push_str(&format!(", {} client threads", load.threads));
     }
     text
+}
+
+/// `1,000 requests/s at random (poisson, seed 7)`.
+fn rate_in_words(rate: &Rate) -> String {
+    let spacing = match rate.spacing {
+        Spacing::Uniform => "evenly spaced".to_owned(),
+        Spacing::Poisson => format!("at random (poisson, seed {})", rate.seed),
+        Spacing::Burst(size) => format!("in bursts of {size}"),
+    };
+    if rate.from.to_bits() == rate.to.to_bits() {
+        format!("{} requests/s {spacing}", show_rate(rate.from))
+    } else {
+        format!("from {} to {} requests/s {spacing}", show_rate(rate.from), show_rate(rate.to))
+    }
+}
+
+/// `1,000` or `0.5`.
+#[must_use]
+pub fn show_rate(rate: f64) -> String {
+    if rate >= 10.0 { show_count(rate.round() as u64) } else { format!("{rate:.2}") }
 }
 
 /// Breaks a sentence at spaces; lines after the first are set in like the first one.

@@ -1,9 +1,13 @@
 //! When something may happen: the next request, the next attempt to connect, the next look at the time limits.
 //!
-//! How: a closed loop. A connection may send as much as its pipeline has room for, as long as sending is on, the
-//! connection is not used up and the total is not reached. Cost: nothing, or one shared atomic subtraction a request
-//! where a total was asked for. Where it breaks: a closed loop slows down with its server, so its latencies are
-//! service times and say nothing about a load that does not wait. Times are numbers passed in; no clock is read here.
+//! How: in a closed loop a connection may send as much as its pipeline has room for, as long as sending is on, the
+//! connection is not used up and the total is not reached; in an open loop requests are due at fixed times
+//! ([`schedule`]). Cost: nothing, or one shared atomic subtraction a request where a total was asked for. Where it breaks: a
+//! closed loop slows down with its server, so its latencies are service times and say nothing about a load that does
+//! not wait. Times are numbers passed in; no clock is read here.
+
+pub mod random;
+pub mod schedule;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
