@@ -97,7 +97,7 @@ impl Worker<'_> {
         if count > 0 {
             connection.ping.queue(count, Stamp::now(now));
             connection.sent += count as u64;
-            self.under_way += count as u64;
+            self.under_way.more(count as u64, now);
             self.tallies[self.stretch].scheduled += count as u64;
         }
         self.flush(slot);
@@ -149,7 +149,7 @@ impl Worker<'_> {
         };
         if complete > 0 {
             self.last_reply = now;
-            self.under_way -= complete as u64;
+            self.under_way.fewer(complete as u64, now);
             self.window.ok += complete as u64;
             connection.answered += complete as u64;
             connection.failures = 0;
@@ -179,18 +179,19 @@ impl Worker<'_> {
         let connection = &mut self.connections[slot];
         let lost = connection.in_flight();
         self.tallies[self.stretch].losses.add(class, errno, lost as u64);
-        self.under_way -= lost as u64;
+        let now = self.shared.now();
+        self.under_way.fewer(lost as u64, now);
         self.window.errors += 1;
         self.shared.note_failure(class, errno);
         // a request that is given up took its time, too; but while draining it would count without any reply
         if lost > 0 && self.phase == Phase::Measure {
-            self.last_reply = self.shared.now();
+            self.last_reply = now;
         }
         if matches!(connection.state, State::Connecting(_)) {
             self.connecting -= 1;
         }
         connection.failures = connection.failures.saturating_add(1);
-        let due = self.shared.now() + pace::pause_after(connection.failures);
+        let due = now + pace::pause_after(connection.failures);
         connection.end(State::Pausing(due));
         self.next_sweep = self.next_sweep.min(due);
     }

@@ -59,7 +59,7 @@ impl OpenLoop {
         Ok(Self {
             rate,
             // nothing is due before a phase begins that sends
-            schedule: Schedule::new(rate, 0, 1, 0, 0),
+            schedule: Schedule::over(rate),
             line: VecDeque::with_capacity(connections),
             free_since: 0,
             timer: made,
@@ -108,11 +108,16 @@ impl Worker<'_> {
         }
     }
 
-    /// The measured time is over: what was due in it and is still here was never sent.
+    /// No more is sent. Of the measured time: what was due in it and is still here was never sent.
     pub(super) fn end_schedule(&mut self, now: u64) {
-        self.send_due(now);
+        if self.phase == Phase::Drain {
+            self.send_due(now);
+        }
         let Some(open) = &mut self.open_loop else { return };
-        open.unsent = if self.shared.budget.used_up() { 0 } else { open.schedule.left(LEFT_MAX) };
+        if self.phase == Phase::Drain && !self.shared.budget.used_up() {
+            open.unsent = open.schedule.left(LEFT_MAX);
+        }
+        open.schedule = Schedule::over(open.rate);
     }
 
     /// A connection that can send, or could be opened for it, waits for a request.
@@ -166,13 +171,13 @@ impl Worker<'_> {
             open.schedule.advance();
             open.lag.record(now.saturating_sub(due.max(open.free_since)), 1);
             self.tallies[self.stretch].scheduled += 1;
+            self.under_way.more(1, now);
             self.send_one(slot, Stamp { due, queued: now });
             self.stand_in_line(slot, now);
         }
     }
 
     fn send_one(&mut self, slot: usize, stamp: Stamp) {
-        self.under_way += 1;
         let connection = &mut self.connections[slot];
         connection.sent += 1;
         if connection.state == State::Empty {

@@ -18,6 +18,7 @@ use super::open_loop::OpenLoop;
 use super::phase::{Phase, Shared};
 use super::sources::Sources;
 use crate::measure::series::Window;
+use crate::measure::under_way::UnderWay;
 use crate::measure::{Class, Latency, Tally};
 use crate::pace;
 use crate::plan::{Arrivals, Load, Serves, Target};
@@ -130,11 +131,7 @@ pub struct Worker<'a> {
     /// The schedule, if requests are due at fixed times.
     pub(super) open_loop: Option<OpenLoop>,
     /// Requests under way now.
-    pub(super) under_way: u64,
-    /// Requests under way × nanoseconds, over the measured time: what Little's law is checked against.
-    area: u128,
-    /// Until when `area` is added up.
-    area_until: u64,
+    pub(super) under_way: UnderWay,
     /// The present interval: replies are counted here first.
     pub(super) window: Window,
     windows: mpsc::SyncSender<(usize, Window)>,
@@ -180,9 +177,7 @@ impl<'a> Worker<'a> {
             carried_in: 0,
             last_reply: 0,
             open_loop,
-            under_way: 0,
-            area: 0,
-            area_until: 0,
+            under_way: UnderWay::default(),
             window: Window::new(),
             windows,
         };
@@ -213,7 +208,6 @@ impl<'a> Worker<'a> {
                 _ => {}
             }
             now = self.shared.now();
-            self.add_up(now);
             self.send_due(now);
             for event in &events {
                 if event.token() < TIMER {
@@ -243,8 +237,8 @@ impl<'a> Worker<'a> {
         self.arrived = false;
         match phase {
             Phase::Measure => self.begin_measuring(now),
-            Phase::Drain => self.end_schedule(now),
-            _ => {}
+            Phase::Settle | Phase::Drain | Phase::Finish => self.end_schedule(now),
+            Phase::Ramp | Phase::Warm => {}
         }
         if !phase.sends() {
             return;
@@ -269,16 +263,10 @@ impl<'a> Worker<'a> {
         self.window.restart(0);
         self.stretch = 1;
         self.carried_in = self.in_flight();
-        (self.area, self.area_until) = (0, now);
+        self.under_way.restart(now);
         for connection in &mut self.connections {
             connection.answered = 0;
         }
-    }
-
-    /// Adds up what was under way since the last time.
-    fn add_up(&mut self, now: u64) {
-        self.area += u128::from(self.under_way) * u128::from(now.saturating_sub(self.area_until));
-        self.area_until = now;
     }
 
     /// When the present interval is over.
@@ -425,7 +413,7 @@ impl<'a> Worker<'a> {
                 uncorrected: open.uncorrected,
                 lag: open.lag,
             }),
-            area: self.area,
+            area: self.under_way.area(),
             shares,
             earlier,
             measured,

@@ -7,6 +7,7 @@
 pub mod latency;
 pub mod losses;
 pub mod series;
+pub mod under_way;
 pub mod verdict;
 
 pub use latency::{Latency, Quantiles};

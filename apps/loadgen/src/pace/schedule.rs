@@ -49,6 +49,12 @@ impl Schedule {
         schedule
     }
 
+    /// A schedule without any request.
+    #[must_use]
+    pub fn over(rate: Rate) -> Self {
+        Self::new(rate, 0, 1, 0, 0)
+    }
+
     /// When the next request is due; [`NEVER`] after the last one.
     #[must_use]
     pub fn due(&self) -> u64 {
