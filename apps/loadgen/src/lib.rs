@@ -2,7 +2,7 @@
 //!
 //! The way of a measurement, which is also the order to read in:
 //! [`options`] → [`plan`] → [`subject`] (the server under test) → [`drive`] ([`pace`] × [`ping`]) → [`measure`] →
-//! [`report`]; [`run`] and [`compare`] walk it, [`trial`] judges what came out, [`progress`] shows how far it is.
+//! [`report`]; [`run`] and [`compare`] walk it, [`selftest`] walks it against itself, [`trial`] judges what came out, [`progress`] shows how far it is.
 //!
 //! [`ping`], [`pace`] and [`measure`] use no socket, file or clock: times are numbers that are passed in.
 
@@ -16,6 +16,7 @@ pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod selftest;
 pub mod start;
 pub mod subject;
 pub mod trial;

@@ -203,6 +203,17 @@ pub struct ComparePlan {
     pub manner: Manner,
 }
 
+/// `loadgen selftest`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelftestPlan {
+    /// How long each part is measured.
+    pub duration: Duration,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The rest.
+    pub manner: Manner,
+}
+
 /// One row of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contender {

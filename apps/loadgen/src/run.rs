@@ -126,6 +126,12 @@ fn name(load: &Load) -> &'static str {
 /// Why this report is a failure, in one line; `None`: it is none.
 #[must_use]
 pub fn complaint(report: &Report) -> Option<String> {
+    if let Some(check) = report.checks.iter().find(|check| check.passed == Some(false)) {
+        return Some(format!(
+            "{} must be {}, but is {}: is something else busy on this machine? see the report",
+            check.name, check.expected, check.measured
+        ));
+    }
     let bad: Vec<_> = report.summary.iter().filter(|row| row.verdict.level.is_failure()).collect();
     // of equally bad ones the first
     let first = bad.iter().rev().max_by_key(|row| row.verdict.level)?;

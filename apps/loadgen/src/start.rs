@@ -12,7 +12,7 @@ use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, text};
 use crate::subject::{become_server, machine, placement::Placement};
-use crate::{compare, run};
+use crate::{compare, run, selftest};
 
 /// Ended by Ctrl-C: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -36,6 +36,10 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Compare(plan) => {
             prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
             finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner)
+        }
+        Asked::Selftest(plan) => {
+            prepare(0)?;
+            finish(selftest::selftest(&plan, blank(Verb::Selftest, &plan.manner))?, &plan.manner)
         }
     }
 }
@@ -70,6 +74,7 @@ fn blank(command: Verb, manner: &Manner) -> Report {
         subjects: Vec::new(),
         summary: Vec::new(),
         trials: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod modes;
 mod output;
 mod rate;
 mod run;
+mod selftest;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +15,7 @@ use clap_complete::Shell;
 use common::exit::Failure;
 use common::units;
 
-use crate::plan::{ComparePlan, Manner, Pin, RunPlan};
+use crate::plan::{ComparePlan, Manner, Pin, RunPlan, SelftestPlan};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Asked {
     Run(RunPlan),
     /// `loadgen compare`.
     Compare(ComparePlan),
+    /// `loadgen selftest`.
+    Selftest(SelftestPlan),
     /// The completion script, `--help` or `--version`: print it and be done.
     Print(String),
     /// Become the server of a comparison (hidden: `compare` starts its servers through this).
@@ -48,6 +51,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
     match cli.command {
         Some(Command::Run(options)) => options.plan().map(Asked::Run),
         Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
+        Some(Command::Selftest(options)) => options.plan().map(Asked::Selftest),
         Some(Command::Become(order)) => Ok(Asked::Become(order)),
         None => Err(Failure::usage(
             "no command was given: write `loadgen run HOST:PORT` or `loadgen compare`, or see `loadgen --help`",
@@ -74,6 +78,8 @@ enum Command {
     /// Start tcp-echo in each concurrency model and measure them side by side
     #[command(after_help = EXAMPLES)]
     Compare(compare::CompareOptions),
+    /// Measure this program itself: its ceiling, its lateness, and whether its clock is right
+    Selftest(selftest::SelftestOptions),
     #[command(hide = true)]
     Become(crate::subject::become_server::Order),
 }

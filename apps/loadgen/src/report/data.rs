@@ -47,6 +47,33 @@ pub struct Report {
     pub summary: Vec<Row>,
     /// Each trial, in the order in which they were made.
     pub trials: Vec<Trial>,
+    /// What a self-test found.
+    pub checks: Vec<Check>,
+}
+
+/// One question of a self-test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What is asked.
+    pub name: String,
+    /// What must come out.
+    pub expected: String,
+    /// What came out.
+    pub measured: String,
+    /// Whether it is right; `None`: a figure that is neither right nor wrong.
+    pub passed: Option<bool>,
+}
+
+impl Check {
+    /// For a table.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.passed {
+            Some(true) => "ok",
+            Some(false) => "WRONG",
+            None => "-",
+        }
+    }
 }
 
 /// What was asked for.

@@ -102,6 +102,7 @@ pub(crate) fn blank(command: Verb) -> Report {
         subjects: vec![],
         summary: vec![],
         trials: vec![],
+        checks: vec![],
     }
 }
 

@@ -8,6 +8,7 @@ mod doubts;
 mod formats;
 mod rows;
 mod run;
+mod selftest;
 mod stop;
 mod tool;
 mod usage;

@@ -2,6 +2,7 @@
 
 mod block;
 pub mod cells;
+mod checks;
 mod table;
 
 use common::units::{plural, show_count, show_duration, show_size};
@@ -25,6 +26,11 @@ pub fn render(report: &Report, view: View) -> String {
     let mut out = String::new();
     for line in head(report) {
         out.push_str(&wrap(&line, view.width, ""));
+    }
+    if report.command == Verb::Selftest {
+        out.push('\n');
+        out.push_str(&checks::render(&report.checks, view.width));
+        return if view.colour { colour(&out) } else { out };
     }
     for workload in &report.workloads {
         let rows: Vec<_> = report.summary.iter().filter(|row| row.workload == workload.name).collect();
@@ -56,6 +62,9 @@ pub fn head(report: &Report) -> Vec<String> {
     let subject = match (report.command, report.subjects.as_slice(), report.workloads.as_slice()) {
         (Verb::Run, [subject], [workload]) => {
             format!("loadgen run {}: {}", subject.name, describe(&workload.load))
+        }
+        (Verb::Selftest, _, _) => {
+            "loadgen selftest: this program against an echo in its own process".to_owned()
         }
         _ => {
             let seed =
@@ -160,7 +169,8 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
 /// Colours the words of verdicts. Done last, so that no width is ever counted with colours in it.
 fn colour(text: &str) -> String {
     let mut out = text.to_owned();
-    for (word, code) in [("SUSPECT", 33), ("INVALID", 31), ("FAILED", 31), ("INTERRUPTED", 33)] {
+    for (word, code) in [("SUSPECT", 33), ("INVALID", 31), ("FAILED", 31), ("WRONG", 31), ("INTERRUPTED", 33)]
+    {
         out = out.replace(word, &format!("\x1b[1;{code}m{word}\x1b[0m"));
     }
     out

@@ -1,0 +1,48 @@
+//! `loadgen selftest`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use common::exit::Failure;
+use common::units;
+
+use super::output;
+use crate::plan::{Manner, Pin, SelftestPlan};
+
+/// The longest time for each part.
+const DURATION_MAX: Duration = Duration::from_secs(3600);
+
+/// Measure this program itself: its ceiling, its lateness, and whether its clock is right
+#[derive(Debug, Args)]
+pub(super) struct SelftestOptions {
+    /// How long to measure each part
+    #[arg(short = 'd', long, value_name = "TIME", default_value = "1s", value_parser = units::duration)]
+    duration: Duration,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// Who runs where, see `loadgen run --help`
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pin: Pin,
+    /// Also write the report to a file
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    outputs: Vec<PathBuf>,
+    /// Print the report as JSON instead of text
+    #[arg(short = 'J', long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl SelftestOptions {
+    pub(super) fn plan(self) -> Result<SelftestPlan, Failure> {
+        if !(Duration::from_millis(100)..=DURATION_MAX).contains(&self.duration) {
+            return Err(Failure::usage("-d: each part takes from 100ms to 1h; write for example -d 1s"));
+        }
+        let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
+        let manner = Manner { trials: 1, pin: self.pin, outputs, json: self.json, quiet: self.quiet };
+        Ok(SelftestPlan { duration: self.duration, seed: self.seed, manner })
+    }
+}
