@@ -126,7 +126,8 @@ fn per_connection(bytes: f64, served: usize) -> Option<f64> {
 /// Where a server that was not started here may run, if that is not everywhere: what limits it depends on that.
 #[must_use]
 pub fn place(whose: &Whose, placement: Placement, online: usize) -> Placement {
-    let cpus = whose.processes().first().map_or_else(Vec::new, |stat| crate::subject::placement::cpus_of(stat.pid));
+    let cpus =
+        whose.processes().first().map_or_else(Vec::new, |stat| crate::subject::placement::cpus_of(stat.pid));
     let server = if cpus.len() < online { cpus } else { Vec::new() };
     Placement { server, ..placement }
 }

@@ -24,7 +24,7 @@ pub fn of(costs: &Costs, target: SocketAddr) -> (Option<Whose>, Option<Accountin
             Err(why) => (None, Some(Accounting::NotCounted(why))),
         },
         Costs::OfProcesses(pids) => {
-            // who has died since it was named is missed when the trial begins
+            // they were there when the command line was understood; who has died since is missing
             let roots: Vec<Root> = pids.iter().filter_map(|pid| Root::of(*pid)).collect();
             (Some(Whose::Trees(roots)), Some(counted(pids.clone(), "named with --server-pid".to_owned())))
         }

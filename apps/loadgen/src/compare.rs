@@ -126,7 +126,8 @@ fn measure(
             None => Serves::Unknown,
         },
     };
-    let mut seen = Watch { machine: Watched::begin(), account: Account::open(server.whose(), load), death: None };
+    let mut seen =
+        Watch { machine: Watched::begin(), account: Account::open(server.whose(), load), death: None };
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
         seen.look(&mut server, moment, &tick)
     });

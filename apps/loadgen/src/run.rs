@@ -52,7 +52,9 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
             String::new()
         };
         progress.begin(&format!("measuring {}{of}", plan.name));
-        let trial = measure(plan, &target, whose.as_ref(), &report, number, || progress.reach(begin.elapsed(), whole));
+        let trial = measure(plan, &target, whose.as_ref(), &report, number, || {
+            progress.reach(begin.elapsed(), whole)
+        });
         let trial = match trial {
             // nothing was measured at all: a report would only say so at length
             Err(failure) if report.trials.is_empty() => {

@@ -75,7 +75,8 @@ impl CompareOptions {
         let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None)?;
         let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
         let manner = self.common.manner(trials, Pin::Auto)?;
-        let others = self.servers.iter().map(|text| servers::understand(text)).collect::<Result<Vec<_>, _>>()?;
+        let others =
+            self.servers.iter().map(|text| servers::understand(text)).collect::<Result<Vec<_>, _>>()?;
         let mut contenders = Vec::new();
         if others.is_empty() || !self.modes.is_empty() {
             contenders = built_in(self.modes, self.tcp_echo, load.connections)?;

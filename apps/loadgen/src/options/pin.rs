@@ -10,7 +10,8 @@ const CPUS_MAX: usize = 1024;
 
 /// Understands `auto`, `same`, `none` or `client=1,server=0`; a list is `0,2` or `0-3`.
 pub(super) fn parse(text: &str) -> Result<Pin, String> {
-    let wrong = || "write auto, same, none, or for example client=1,server=0 or server=0-1,client=2,3".to_owned();
+    let wrong =
+        || "write auto, same, none, or for example client=1,server=0 or server=0-1,client=2,3".to_owned();
     match text {
         "auto" => return Ok(Pin::Auto),
         "same" => return Ok(Pin::Same),
@@ -33,8 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Pin, String> {
             _ => return Err(wrong()),
         };
         let (first, last) = cpus.split_once('-').unwrap_or((cpus, cpus));
-        let (first, last): (usize, usize) =
-            first.parse().ok().zip(last.parse().ok()).ok_or_else(wrong)?;
+        let (first, last): (usize, usize) = first.parse().ok().zip(last.parse().ok()).ok_or_else(wrong)?;
         if first > last || last >= CPUS_MAX {
             return Err(wrong());
         }
@@ -67,12 +67,16 @@ mod tests {
 
     #[test]
     fn each_side_has_its_list() {
-        let at = |server: &[usize], client: &[usize]| Ok(Pin::At { server: server.to_vec(), client: client.to_vec() });
+        let at = |server: &[usize], client: &[usize]| {
+            Ok(Pin::At { server: server.to_vec(), client: client.to_vec() })
+        };
         assert_eq!(parse("same"), Ok(Pin::Same));
         assert_eq!(parse("client=1,server=0"), at(&[0], &[1]));
         assert_eq!(parse("server=0-2,5,client=3,4"), at(&[0, 1, 2, 5], &[3, 4]));
         assert_eq!(parse("client=1,1,0-1"), at(&[], &[1, 0]));
-        for wrong in ["", "both", "client", "client=", "client=x", "client=3-1", "0,1", "server=9999", "middle=1"] {
+        for wrong in
+            ["", "both", "client", "client=", "client=x", "client=3-1", "0,1", "server=9999", "middle=1"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

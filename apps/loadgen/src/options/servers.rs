@@ -39,7 +39,9 @@ pub(super) fn understand(text: &str) -> Result<Contender, Failure> {
     let Ok(words) = shell_words::split(command) else { return wrong("a quote is not closed") };
     let Some((program, arguments)) = words.split_first() else { return wrong("there is no command in it") };
     if !arguments.iter().any(|argument| argument.contains(PORT)) {
-        return wrong(&format!("{PORT} is missing in its arguments: it stands for the port that the server is to take"));
+        return wrong(&format!(
+            "{PORT} is missing in its arguments: it stands for the port that the server is to take"
+        ));
     }
     let program = PathBuf::from(program);
     Ok(Contender { name: name.to_owned(), program, arguments: arguments.to_vec(), workers, ours: false })

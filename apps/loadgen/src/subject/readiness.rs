@@ -136,7 +136,9 @@ pub fn listens(port: u16, whose: &Whose) -> Look {
 pub fn hint(port: u16) -> String {
     match listening::on_port(port).as_deref() {
         Some([_, ..]) => {
-            format!(": port {port} is listened on, but by no process that the command started; loadgen needs the server itself")
+            format!(
+                ": port {port} is listened on, but by no process that the command started; loadgen needs the server itself"
+            )
         }
         _ => format!(": nothing listens on port {port}; does the command use its {{port}}?"),
     }

@@ -134,8 +134,7 @@ impl Server {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         // from here on its Drop sees to it that nothing is left running
         let address = ([0, 0, 0, 0], 0).into();
-        let server =
-            Self { child, address, ours: launch.ours, ended: None, words: Words::default(), before };
+        let server = Self { child, address, ours: launch.ours, ended: None, words: Words::default(), before };
         if let Some(stderr) = stderr {
             server.words.listen_to(stderr)?;
         }

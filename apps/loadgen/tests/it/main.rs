@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod costs;
 mod doubts;
 mod formats;
+mod others;
 mod rows;
 mod run;
+mod servers;
 mod stop;
 mod tool;
 mod usage;

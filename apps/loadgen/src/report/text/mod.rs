@@ -2,6 +2,7 @@
 
 mod block;
 pub mod cells;
+mod server;
 mod table;
 
 use common::units::{plural, show_duration, show_size};
