@@ -11,7 +11,8 @@ use loadgen::measure::Quantiles;
 use loadgen::measure::verdict::{Level, Limit, Verdict};
 use loadgen::plan::{Arrivals, Bystanders, Load, Stop};
 use loadgen::report::data::{
-    Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject, Verb,
+    Accounting, Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject,
+    Verb,
 };
 use loadgen::report::text::{View, render};
 use loadgen::report::{Trial, csv, json, markdown};
