@@ -53,7 +53,7 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
         };
         progress.begin(&format!("measuring {}{of}", plan.name));
         let trial = measure(plan, &target, whose.as_ref(), &report, number, || {
-            progress.reach(begin.elapsed(), whole)
+            progress.reach(begin.elapsed(), whole);
         });
         let trial = match trial {
             // nothing was measured at all: a report would only say so at length

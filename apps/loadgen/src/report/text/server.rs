@@ -51,7 +51,10 @@ fn memory(cost: &Cost) -> Option<String> {
     let size = |bytes: f64| show_size(bytes.round() as u64);
     let own = cost.memory_per_connection.map(|bytes| format!("{}/connection", size(bytes)));
     // the kernel books in steps: nothing seen is not nothing needed
-    let kernel = cost.kernel_memory_per_connection.filter(|bytes| *bytes > 0.0).map(|bytes| format!("kernel {}/connection", size(bytes)));
+    let kernel = cost
+        .kernel_memory_per_connection
+        .filter(|bytes| *bytes > 0.0)
+        .map(|bytes| format!("kernel {}/connection", size(bytes)));
     let each: Vec<String> = own.into_iter().chain(kernel).collect();
     match (cost.memory_bytes, each.as_slice()) {
         (None, []) => None,
