@@ -14,7 +14,7 @@ use crate::subject::tree::{Root, Whose};
 pub fn of(costs: &Costs, target: SocketAddr) -> (Option<Whose>, Option<Accounting>) {
     match costs {
         Costs::OfNobody => (None, None),
-        Costs::OfWhoListens if !target.ip().to_canonical().is_loopback() => (None, None),
+        Costs::OfWhoListens if !is_here(target) => (None, None),
         Costs::OfWhoListens => match holder::of_address(target) {
             Ok(found) => {
                 let how = "found by its listening socket".to_owned();
@@ -34,6 +34,12 @@ pub fn of(costs: &Costs, target: SocketAddr) -> (Option<Whose>, Option<Accountin
             (Some(whose), Some(counted(pids, format!("in {}", path.display()))))
         }
     }
+}
+
+/// Whether it is this machine for sure.
+fn is_here(target: SocketAddr) -> bool {
+    let ip = target.ip().to_canonical();
+    ip.is_loopback() || ip.is_unspecified()
 }
 
 fn counted(pids: Vec<i32>, how: String) -> Accounting {

@@ -8,7 +8,7 @@ use crate::plan::Pin;
 /// The CPUs of both sides. An empty list: not pinned.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Placement {
-    /// CPUs of the server, if it is ours.
+    /// CPUs of the server; of one that was not started here, those that it was found on, if that is not all.
     pub server: Vec<usize>,
     /// CPUs of the client threads.
     pub client: Vec<usize>,

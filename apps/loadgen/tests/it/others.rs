@@ -18,7 +18,6 @@ const ECHO: &str = r#"
 import os, socket, sys, threading, time
 folder = os.path.dirname(os.path.abspath(sys.argv[0]))
 alive = open(folder + "/alive", "r+b", buffering=0)
-alive.write(b"!")
 how = sys.argv[2] if len(sys.argv) > 2 else ""
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,6 +30,9 @@ def serve(connection):
     try:
         while piece := connection.recv(65536):
             connection.sendall(piece)
+            if how == "tell":
+                alive.write(b"!")
+                time.sleep(0.001)
     except OSError:
         pass
 
@@ -93,10 +95,10 @@ impl Python {
         (server, SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap())))
     }
 
-    /// Waits until somebody runs the script and has said so.
-    pub(crate) fn await_start(&self) {
+    /// Waits until a script that was started to `tell` has served somebody.
+    pub(crate) fn await_service(&self) {
         let mut polled = [PollFd::new(self.alive.as_fd(), PollFlags::POLLIN)];
-        assert_eq!(poll(&mut polled, PollTimeout::from(20_000_u16)).unwrap(), 1, "it was never started");
+        assert_eq!(poll(&mut polled, PollTimeout::from(20_000_u16)).unwrap(), 1, "nobody was served");
     }
 
     /// Waits until nobody who runs the script is left.

@@ -193,14 +193,14 @@ fn a_wrong_server_is_one_line_before_anything_runs() {
 #[test]
 fn nothing_outlives_a_loadgen_that_was_killed() {
     let python = Python::new();
-    let command = format!("x=sh -c \"{}; true\"", python.command("{port}", ""));
+    let command = format!("x=sh -c \"{}; true\"", python.command("{port}", "tell"));
     let mut child = loadgen(&["compare", "-d", "60s", "-w", "0", "-x", "1", "-c", "2", "--server", &command])
         .args(["--workloads", "persistent"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    python.await_start();
+    python.await_service();
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(python.is_gone());
