@@ -64,6 +64,11 @@ fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
     kill(Pid::from_raw(ready.pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(server.0.wait().unwrap().code(), Some(0), "{model:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // it found out by itself who serves, and whether that is one process or many
+    let accounting = &report["subjects"][0]["accounting"];
+    assert_eq!(accounting["counted"]["pids"], serde_json::json!([ready.pid]), "{model:?}: {accounting}");
+    let cost = &report["trials"][0]["server"];
+    assert!(cost["cpu_us_per_request"].as_f64() > Some(0.0), "{model:?}: {cost}");
     let stats: Value = serde_json::from_str(&fs::read_to_string(stats).unwrap()).unwrap();
     Some((report["trials"][0]["client"].clone(), stats))
 }

@@ -4,23 +4,22 @@
 //! A server that cannot be started, dies or answers wrongly costs its own row only. Results are saved after each
 //! trial: whatever happens later, what was measured is kept.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::signals;
 
+use crate::account::Account;
 use crate::drive::{self, Ending, Moment};
 use crate::pace::random::Random;
-use crate::plan::{ComparePlan, Contender, Load, Serves, Target, Workload};
+use crate::plan::{ComparePlan, Contender, Serves, Target, Workload};
 use crate::progress::Progress;
-use crate::report::data::{Client, Cost, NamedLoad, Report, Subject};
+use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::run;
 use crate::subject::machine::Watched;
 use crate::subject::placement;
-use crate::subject::sample::{self, Sample};
-use crate::subject::server::Server;
+use crate::subject::server::{Launch, Server};
 use crate::trial::{Label, Seen};
 
 /// What a trial takes beside its load: start, settle, stop. For the time left only.
@@ -32,14 +31,14 @@ const OVERHEAD: Duration = Duration::from_millis(150);
 /// A result could not be saved.
 pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure> {
     let cpus = placement::allowed_cpus();
-    report.placement = placement::place(plan.manner.pin, &cpus);
+    report.placement = placement::place(&plan.manner.pin, &cpus);
     report.seed = Some(plan.seed);
     report.workloads = plan
         .workloads
         .iter()
         .map(|w| NamedLoad { name: w.name.clone(), scenario: None, load: w.load.clone() })
         .collect();
-    report.subjects = plan.contenders.iter().map(|contender| subject(plan, contender)).collect();
+    report.subjects = plan.contenders.iter().map(subject).collect();
     let turns = turns(plan);
     let whole = turns.iter().map(|turn| run::span(&turn.workload.load) + OVERHEAD).sum();
     let progress = Progress::new(plan.manner.quiet, whole);
@@ -62,10 +61,15 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
     Ok(report)
 }
 
-fn subject(plan: &ComparePlan, contender: &Contender) -> Subject {
-    let mut command_line = vec![plan.server.display().to_string()];
+fn subject(contender: &Contender) -> Subject {
+    let mut command_line = vec![contender.program.display().to_string()];
     command_line.extend(contender.arguments.iter().cloned());
-    Subject { name: contender.name.clone(), command_line: Some(command_line), workers: contender.workers }
+    Subject {
+        name: contender.name.clone(),
+        command_line: Some(command_line),
+        workers: contender.workers,
+        accounting: None,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -89,34 +93,6 @@ fn turns(plan: &ComparePlan) -> Vec<Turn<'_>> {
     turns
 }
 
-/// The edges of the measured time, as the server and the machine saw them.
-struct Edges {
-    machine: Watched,
-    memory_before: Option<u64>,
-    memory: Option<u64>,
-    start: Option<Sample>,
-    end: Option<Sample>,
-    threads: BTreeMap<i32, Duration>,
-    busiest: Duration,
-    death: Option<String>,
-}
-
-impl Edges {
-    /// Before the first connect.
-    fn before(server: &Server) -> Self {
-        Self {
-            machine: Watched::begin(),
-            memory_before: sample::memory(server.pid()),
-            memory: None,
-            start: None,
-            end: None,
-            threads: BTreeMap::new(),
-            busiest: Duration::ZERO,
-            death: None,
-        }
-    }
-}
-
 /// One trial. `None`: interrupted before there was anything to tell.
 fn measure(
     plan: &ComparePlan,
@@ -125,107 +101,84 @@ fn measure(
     label: Label,
     tick: impl Fn(),
 ) -> Option<Trial> {
-    let load = &turn.workload.load;
-    let started = Server::start(&plan.server, &turn.contender.arguments, &report.placement.server);
-    let mut server = match started {
+    let Turn { workload: Workload { load, .. }, contender, .. } = turn;
+    let mut server = match Server::start(&launch(plan, contender, &report.placement.server)) {
         Ok(server) => server,
         Err(_) if signals::stop_requested().is_some() => return None,
         Err(why) => return Some(label.failed(&format!("could not be started: {why}"))),
     };
-    let serves = turn.contender.workers.map_or(Serves::All, Serves::AtATime);
-    let target = Target { name: server.address.to_string(), address: server.address, serves };
-    let mut edges = Edges::before(&server);
+    let target = Target {
+        name: server.address.to_string(),
+        address: server.address,
+        serves: match contender.workers {
+            Some(workers) => Serves::AtATime(workers),
+            None if contender.ours => Serves::All,
+            None => Serves::Unknown,
+        },
+    };
+    let mut seen =
+        Watch { machine: Watched::begin(), account: Account::open(server.whose(), load), death: None };
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
-        watch(&mut server, &mut edges, load, moment, &tick)
+        seen.look(&mut server, moment, &tick)
     });
-    if edges.death.is_none() {
-        edges.death = server.gone();
-    }
+    let Watch { machine, account, death } = seen;
+    let death = death.or_else(|| server.gone());
     let left = server.stop();
     let outcome = match outcome {
         Ok(outcome) if outcome.ending == Ending::Interrupted && outcome.measured.ok == 0 => return None,
         Ok(outcome) => outcome,
-        Err(failure) => return Some(label.failed(edges.death.as_ref().unwrap_or(&failure.message))),
+        Err(failure) => return Some(label.failed(death.as_ref().unwrap_or(&failure.message))),
     };
     let client = Client::of(&outcome, load);
-    let mut cost = cost(&edges, &client, load, report);
+    let mut cost = account.cost(&client, report).filter(|_| death.is_none());
     if let Some(cost) = &mut cost {
+        // here nothing is lost of threads and processes that lived shorter than the trial
         let life = client.replies_of_whole_life().max(1) as f64;
         cost.context_switches_per_request = Some(left.context_switches as f64 / life);
         cost.page_faults_per_request = Some(left.faults as f64 / life);
         cost.left_cleanly = Some(left.cleanly.is_ok());
     }
-    let troubles: Vec<String> = match (&edges.death, left.cleanly) {
+    let troubles: Vec<String> = match (&death, left.cleanly) {
         (Some(death), _) => vec![format!("died in the run: {death}")],
-        (None, Err(why)) => vec![format!("did not leave cleanly: {why}")],
-        (None, Ok(())) => Vec::new(),
+        // how others leave when they are asked to is their own affair
+        (None, Err(why)) if contender.ours => vec![format!("did not leave cleanly: {why}")],
+        (None, _) => Vec::new(),
     };
-    Some(label.judged(load, report, Seen { client, server: cost, machine: edges.machine, troubles }))
+    Some(label.judged(load, report, Seen { client, server: cost, machine, troubles }))
 }
 
-/// Looks at the server at the edges; `false`: it is gone, so there is nothing left to measure.
-fn watch(server: &mut Server, edges: &mut Edges, load: &Load, moment: Moment<'_>, tick: &impl Fn()) -> bool {
-    // at the start last, at the end first: looking at the server is none of the measured time's work
-    if moment != Moment::Start {
-        edges.machine.look(moment);
+fn launch<'a>(plan: &ComparePlan, contender: &'a Contender, cpus: &'a [usize]) -> Launch<'a> {
+    Launch {
+        program: &contender.program,
+        arguments: &contender.arguments,
+        ours: contender.ours,
+        cpus,
+        ready_within: plan.ready_within,
     }
-    match moment {
-        Moment::Connected => {}
-        Moment::Start => {
-            let settled = sample::settled(server.pid());
-            edges.memory = (!load.churns()).then(|| sample::memory(server.pid())).flatten();
-            edges.threads = sample::threads(server.pid());
-            edges.start = Some(settled);
-            edges.machine.look(moment);
+}
+
+/// The edges of the measured time, as the server and the machine saw them.
+struct Watch {
+    machine: Watched,
+    account: Account,
+    death: Option<String>,
+}
+
+impl Watch {
+    /// Looks at the edges; `false`: the server is gone, so there is nothing left to measure.
+    fn look(&mut self, server: &mut Server, moment: Moment<'_>, tick: &impl Fn()) -> bool {
+        // at the start last, at the end first: looking at the server is none of the measured time's work
+        if moment != Moment::Start {
+            self.machine.look(moment);
         }
-        Moment::End => {
-            edges.end = Some(sample::settled(server.pid()));
-            edges.busiest = sample::busiest(&edges.threads, &sample::threads(server.pid()));
+        self.account.look(moment);
+        if moment == Moment::Start {
+            self.machine.look(moment);
         }
-        Moment::Tick => tick(),
-        Moment::Interval(_) => {}
-    }
-    edges.death = server.gone();
-    edges.death.is_none()
-}
-
-fn cost(edges: &Edges, client: &Client, load: &Load, report: &Report) -> Option<Cost> {
-    let (start, end) = (edges.start?, edges.end?);
-    if client.requests.ok == 0 || edges.death.is_some() {
-        return None;
-    }
-    let cpu_seconds = end.cpu.saturating_sub(start.cpu).as_secs_f64();
-    let cpus = report.placement.server_cpus(&report.platform.cpus_allowed);
-    let growth = match (edges.memory_before, edges.memory) {
-        (Some(before), Some(connected)) if !load.churns() => Some(connected.saturating_sub(before) as f64),
-        _ => None,
-    };
-    Some(Cost {
-        cpu_seconds,
-        cpu_us_per_request: cpu_seconds * 1e6 / client.requests.ok as f64,
-        busy: cpu_seconds / client.seconds.max(1e-9) / cpus as f64,
-        busiest_thread: edges.busiest.as_secs_f64() / client.seconds.max(1e-9),
-        context_switches_per_request: None,
-        page_faults_per_request: None,
-        memory_per_connection: growth.and_then(|bytes| per_connection(bytes, client.connections.served)),
-        processes: start.processes,
-        threads: start.threads,
-        left_cleanly: None,
-    })
-}
-
-/// Connections that wait in the listen queue cost the server nothing: only those that were served have a share.
-fn per_connection(bytes: f64, served: usize) -> Option<f64> {
-    (served > 0).then(|| bytes / served as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_divided_by_the_connections_that_were_served() {
-        assert_eq!(per_connection(8192.0, 2), Some(4096.0));
-        assert_eq!(per_connection(8192.0, 0), None);
+        if moment == Moment::Tick {
+            tick();
+        }
+        self.death = server.gone();
+        self.death.is_none()
     }
 }

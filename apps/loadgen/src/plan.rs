@@ -128,7 +128,7 @@ pub enum Serves {
 }
 
 /// Who runs on which CPUs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pin {
     /// Server on the first half of the CPUs, client on the other; no pinning on a machine with one. With `run`, where
     /// the server is wherever it was put: only the client, likewise on the other half.
@@ -138,6 +138,13 @@ pub enum Pin {
     Same,
     /// The kernel decides.
     None,
+    /// Each on these CPUs; an empty list: the kernel decides.
+    At {
+        /// Those of the server, where it is started for this.
+        server: Vec<usize>,
+        /// Those of the client threads.
+        client: Vec<usize>,
+    },
 }
 
 /// Where a report goes, beside the terminal.
@@ -184,17 +191,32 @@ pub struct RunPlan {
     pub addresses: Vec<SocketAddr>,
     /// The load.
     pub load: Load,
+    /// Whose cost is counted.
+    pub costs: Costs,
     /// The rest.
     pub manner: Manner,
+}
+
+/// Whose cost `loadgen run` counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Costs {
+    /// That of the process that listens where the load is sent, if it is on this machine and can be found.
+    OfWhoListens,
+    /// That of these processes and all their descendants.
+    OfProcesses(Vec<i32>),
+    /// That of this control group.
+    OfGroup(PathBuf),
+    /// Nobody's.
+    OfNobody,
 }
 
 /// `loadgen compare`: servers that are started for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparePlan {
-    /// The program that is started.
-    pub server: PathBuf,
     /// What is compared.
     pub contenders: Vec<Contender>,
+    /// The longest wait until a server is ready.
+    pub ready_within: Duration,
     /// Under which loads, each with its name.
     pub workloads: Vec<Workload>,
     /// Seed of the shuffling.
@@ -219,10 +241,14 @@ pub struct SelftestPlan {
 pub struct Contender {
     /// The name in the report.
     pub name: String,
-    /// The arguments that the server is started with.
+    /// The program that is started.
+    pub program: PathBuf,
+    /// The arguments that it is started with; of one that is not ours, `{port}` in them stands for its port.
     pub arguments: Vec<String>,
     /// Connections that it can serve at a time, where that is limited by design.
     pub workers: Option<usize>,
+    /// Whether it is tcp-echo: then it prints a ready line, and must leave in order when asked to.
+    pub ours: bool,
 }
 
 /// One table of a comparison.

@@ -1,4 +1,5 @@
-//! `loadgen run`: one server that is there already, seen from the client's side only.
+//! `loadgen run`: one server that is there already. Its processes are looked at where they can be found or are named;
+//! otherwise it is seen from the client's side only.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -6,13 +7,16 @@ use std::time::{Duration, Instant};
 use common::exit::Failure;
 use common::{signals, units};
 
+use crate::account::{self, Account};
+use crate::accounted;
 use crate::drive::{self, Ending, Moment};
-use crate::plan::{Load, RunPlan, Serves, Stop, Target};
+use crate::plan::{Load, Pin, RunPlan, Serves, Stop, Target};
 use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::subject::machine::Watched;
 use crate::subject::placement;
+use crate::subject::tree::Whose;
 use crate::trial::{Label, Seen};
 
 /// Measures and returns the report.
@@ -21,17 +25,23 @@ use crate::trial::{Label, Seen};
 /// Nothing could be measured at all.
 pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
     let cpus = placement::allowed_cpus();
-    report.placement = placement::place(plan.manner.pin, &cpus);
+    report.placement = placement::place(&plan.manner.pin, &cpus);
     // the server is not ours to place; and more threads than CPUs would only stand in each other's way
     report.placement.server.clear();
-    if report.placement.client.len() < plan.load.threads {
+    let named = matches!(plan.manner.pin, Pin::At { .. });
+    if report.placement.client.len() < plan.load.threads && !named {
         report.placement.client.clear();
     }
     let address = choose(&plan.addresses, plan.load.timeout);
     let target = Target { name: plan.name.clone(), address, serves: Serves::Unknown };
     report.workloads =
         vec![NamedLoad { name: name(&plan.load).to_owned(), scenario: None, load: plan.load.clone() }];
-    report.subjects = vec![Subject { name: plan.name.clone(), command_line: None, workers: None }];
+    let (whose, accounting) = accounted::of(&plan.costs, address);
+    if let Some(whose) = &whose {
+        report.placement = account::place(whose, report.placement, report.platform.cpus_online);
+    }
+    report.subjects =
+        vec![Subject { name: plan.name.clone(), command_line: None, workers: None, accounting }];
     let whole = span(&plan.load) * plan.manner.trials;
     let progress = Progress::new(plan.manner.quiet, whole);
     let begin = Instant::now();
@@ -42,7 +52,9 @@ pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
             String::new()
         };
         progress.begin(&format!("measuring {}{of}", plan.name));
-        let trial = measure(plan, &target, &report, number, || progress.reach(begin.elapsed(), whole));
+        let trial = measure(plan, &target, whose.as_ref(), &report, number, || {
+            progress.reach(begin.elapsed(), whole);
+        });
         let trial = match trial {
             // nothing was measured at all: a report would only say so at length
             Err(failure) if report.trials.is_empty() => {
@@ -82,20 +94,36 @@ fn label(plan: &RunPlan, number: u32) -> Label {
 fn measure(
     plan: &RunPlan,
     target: &Target,
+    whose: Option<&Whose>,
     report: &Report,
     number: u32,
     tick: impl Fn(),
 ) -> Result<Trial, Failure> {
     let mut machine = Watched::begin();
+    let mut account = whose.map(|whose| Account::open(whose.clone(), &plan.load));
+    let mut death = None;
     let outcome = drive::run(target, &plan.load, &report.placement.client, &mut |moment| {
-        machine.look(moment);
+        // looking at the server is none of the measured time's work
+        if moment != Moment::Start {
+            machine.look(moment);
+        }
+        if let Some(account) = &mut account {
+            account.look(moment);
+            death = account.gone();
+        }
+        if moment == Moment::Start {
+            machine.look(moment);
+        }
         if moment == Moment::Tick {
             tick();
         }
-        true
+        death.is_none()
     })?;
+    death = death.or_else(|| account.as_ref().and_then(Account::gone));
     let client = Client::of(&outcome, &plan.load);
-    let seen = Seen { client, server: None, machine, troubles: Vec::new() };
+    let server = account.filter(|_| death.is_none()).and_then(|account| account.cost(&client, report));
+    let troubles = death.map(|why| format!("died in the run: {why}")).into_iter().collect();
+    let seen = Seen { client, server, machine, troubles };
     Ok(label(plan, number).judged(&plan.load, report, seen))
 }
 

@@ -11,7 +11,7 @@ use crate::plan::Manner;
 use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, text};
-use crate::subject::{become_server, machine, placement::Placement};
+use crate::subject::{become_server, keeper, machine, placement::Placement};
 use crate::{compare, run, selftest};
 
 /// Ended by Ctrl-C: 128 and the number of SIGINT.
@@ -28,6 +28,7 @@ const WIDTH: usize = 120;
 pub fn start() -> Result<ExitCode, Failure> {
     match options::parse(std::env::args_os())? {
         Asked::Print(text) => print(&text).map(|()| ExitCode::from(DONE)),
+        Asked::Keep(order) => keeper::keep(&order),
         Asked::Become(order) => Err(become_server::become_server(&order)),
         Asked::Run(plan) => {
             prepare(plan.load.connections)?;

@@ -1,13 +1,13 @@
 //! `loadgen compare`: which servers, under which loads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use common::exit::Failure;
 use common::units;
 
-use super::{Common, modes, run};
+use super::{Common, modes, run, servers};
 use crate::plan::{ComparePlan, Contender, Load, Pin, Stop, Workload};
 use crate::subject::placement;
 
@@ -16,19 +16,31 @@ const WORKERS_MAX: usize = 1024;
 /// The fewest workers of the large pool.
 const WORKERS_MANY: usize = 64;
 
-/// Start tcp-echo in each concurrency model and measure them side by side
+/// The modes that are compared where nothing is named.
+const MODES: [&str; 3] = ["thread", "process", "pool"];
+
+/// Start servers, tcp-echo in each concurrency model or any others, and measure them side by side
 #[derive(Debug, Args)]
 pub(super) struct CompareOptions {
     /// Concurrency models, as `tcp-echo --list-modes` shows them; `all` is each of them. One whose workers serve a connection
     /// at a time is measured twice: with as many workers as CPUs, and with enough for all connections
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "thread,process,pool")]
+    /// [default: thread,process,pool, or none with --server]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     modes: Vec<String>,
+    /// Any other server: the name of its row, and the command that starts it in the foreground. `{port}` in it becomes
+    /// the port that it is to listen on, of this machine; it is split into words as a shell does it, but no shell runs it.
+    /// NAME[workers=64]=… says that it serves so many connections at a time. May be repeated
+    #[arg(long = "server", value_name = "NAME=COMMAND")]
+    servers: Vec<String>,
+    /// The longest time that a server may take to be ready: to print a ready line, or to listen on its port
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    ready_timeout: Duration,
     /// Loads: connections that are kept, or a new one for every request
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "persistent,churn")]
     workloads: Vec<Kind>,
     /// The server program [default: tcp-echo beside this program]
     #[arg(long = "tcp-echo", value_name = "PATH")]
-    server: Option<PathBuf>,
+    tcp_echo: Option<PathBuf>,
     /// How long to measure each [default: 2s, with --quick 0.7s]
     #[arg(short = 'd', long, value_name = "TIME", value_parser = units::duration)]
     duration: Option<Duration>,
@@ -61,25 +73,47 @@ impl CompareOptions {
         let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None, seed)?;
         let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
         let manner = self.common.manner(trials, Pin::Auto)?;
-        let server = match self.server {
-            Some(path) => path,
-            None => beside_this_program()?,
-        };
-        if !server.is_file() {
-            return Err(missing(&server));
+        let others =
+            self.servers.iter().map(|text| servers::understand(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut contenders = Vec::new();
+        if others.is_empty() || !self.modes.is_empty() {
+            contenders = built_in(self.modes, self.tcp_echo, load.connections)?;
         }
-        let modes = modes::chosen(&self.modes, &modes::offered_by(&server)?)?;
-        let contenders = contenders(&modes, load.connections);
+        contenders.extend(others);
+        servers::check_names(&contenders)?;
+        let ready_within = self.ready_timeout;
         let workloads = without_repeats(&self.workloads).iter().map(|kind| workload(*kind, &load)).collect();
-        Ok(ComparePlan { server, contenders, workloads, seed, manner })
+        Ok(ComparePlan { contenders, ready_within, workloads, seed, manner })
     }
 }
 
-fn contenders(modes: &[modes::Mode], connections: usize) -> Vec<Contender> {
+/// tcp-echo in these modes, or in those that are usual.
+fn built_in(
+    mut names: Vec<String>,
+    program: Option<PathBuf>,
+    connections: usize,
+) -> Result<Vec<Contender>, Failure> {
+    let program = match program {
+        Some(path) => path,
+        None => beside_this_program()?,
+    };
+    if !program.is_file() {
+        return Err(missing(&program));
+    }
+    if names.is_empty() {
+        names.extend(MODES.map(str::to_owned));
+    }
+    let modes = modes::chosen(&names, &modes::offered_by(&program)?)?;
+    Ok(contenders(&program, &modes, connections))
+}
+
+fn contenders(program: &Path, modes: &[modes::Mode], connections: usize) -> Vec<Contender> {
     let plain = |mode: &str| Contender {
         name: mode.to_owned(),
+        program: program.to_owned(),
         arguments: ["--mode", mode, "--port", "0"].map(str::to_owned).to_vec(),
         workers: None,
+        ours: true,
     };
     let with = |workers: usize, mode: &str| {
         let mut contender = plain(mode);
@@ -119,9 +153,9 @@ fn beside_this_program() -> Result<PathBuf, Failure> {
     Ok(own.with_file_name("tcp-echo"))
 }
 
-fn missing(server: &std::path::Path) -> Failure {
+fn missing(server: &Path) -> Failure {
     Failure::failed(format!(
-        "there is no server program {}: build it (cargo build --release) or name it with --tcp-echo PATH",
+        "there is no server program {}: build it (cargo build --release) or name it with --tcp-echo PATH, or compare others with --server",
         server.display()
     ))
 }

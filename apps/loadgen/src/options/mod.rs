@@ -1,6 +1,7 @@
 //! The command line: parsed once into a [`crate::plan`], with help for fingers that learned another tool.
 
 mod compare;
+mod costs;
 mod fingers;
 mod modes;
 mod output;
@@ -9,6 +10,8 @@ mod run;
 mod selftest;
 
 use std::time::{SystemTime, UNIX_EPOCH};
+mod pin;
+mod servers;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -30,6 +33,8 @@ pub enum Asked {
     Print(String),
     /// Become the server of a comparison (hidden: `compare` starts its servers through this).
     Become(crate::subject::become_server::Order),
+    /// Keep a server that is not ours (hidden, likewise).
+    Keep(crate::subject::become_server::Order),
 }
 
 /// Understands the command line.
@@ -53,6 +58,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
         Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
         Some(Command::Selftest(options)) => options.plan().map(Asked::Selftest),
         Some(Command::Become(order)) => Ok(Asked::Become(order)),
+        Some(Command::Keep(order)) => Ok(Asked::Keep(order)),
         None => Err(Failure::usage(
             "no command was given: write `loadgen run HOST:PORT` or `loadgen compare`, or see `loadgen --help`",
         )),
@@ -75,13 +81,15 @@ enum Command {
     /// Put a load on an echo server that is running already
     #[command(after_help = EXAMPLES)]
     Run(run::RunOptions),
-    /// Start tcp-echo in each concurrency model and measure them side by side
+    /// Start servers, tcp-echo in each concurrency model or any others, and measure them side by side
     #[command(after_help = EXAMPLES)]
     Compare(compare::CompareOptions),
     /// Measure this program itself: its ceiling, its lateness, and whether its clock is right
     Selftest(selftest::SelftestOptions),
     #[command(hide = true)]
     Become(crate::subject::become_server::Order),
+    #[command(hide = true)]
+    Keep(crate::subject::become_server::Order),
 }
 
 /// What both commands take.
@@ -113,10 +121,10 @@ struct Common {
     /// Longest time that a connect or a reply may take
     #[arg(short = 'T', long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
     timeout: std::time::Duration,
-    /// Who runs where: the server on the first half of the CPUs and the client on the other half, both on the same
-    /// CPU, or wherever the kernel puts them; `run` cannot place its server and puts only the client there
-    /// [default: auto]
-    #[arg(long, value_name = "HOW")]
+    /// Who runs where: auto, the server on the first half of the CPUs and the client on the other half; same, both on
+    /// the first CPU; none, wherever the kernel puts them; or named outright, as client=1,server=0 or server=0-1,client=2,3.
+    /// `run` cannot place its server and puts only the client there [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = pin::parse)]
     pin: Option<Pin>,
     /// Also write the report to a file; .json, .csv or .md decides what is in it; may be repeated
     #[arg(short = 'o', long = "output", value_name = "FILE")]
@@ -142,7 +150,9 @@ impl Common {
             u32::try_from(trials).ok().filter(|trials| (1..=1000).contains(trials)).ok_or_else(|| {
                 Failure::usage(format!("-x {trials}: a measurement is repeated 1 to 1000 times"))
             })?;
-        Ok(Manner { trials, pin: self.pin.unwrap_or(pin), outputs, json: self.json, quiet: self.quiet })
+        let pin = self.pin.clone().unwrap_or(pin);
+        pin::check(&pin)?;
+        Ok(Manner { trials, pin, outputs, json: self.json, quiet: self.quiet })
     }
 }
 
@@ -150,6 +160,8 @@ const EXAMPLES: &str = "\
 Examples:
   loadgen compare                                   all models side by side, about a minute
   loadgen compare --quick                           the same in a quarter of it, less exact
+  loadgen compare --server mine='./server -p {port}' --server other='python3 other.py {port}'
+                                                    any servers that echo, side by side
   loadgen run 127.0.0.1:12000                       50 connections, 64 B, 5 s
   loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
   loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request

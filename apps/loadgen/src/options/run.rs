@@ -8,6 +8,7 @@ use common::exit::Failure;
 use common::units;
 
 use super::Common;
+use super::costs::CostOptions;
 use crate::plan::{Bystanders, Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
@@ -40,6 +41,8 @@ pub(super) struct RunOptions {
     #[arg(short = 'x', long, value_name = "N", default_value = "1", value_parser = units::count)]
     trials: u64,
     #[command(flatten)]
+    costs: CostOptions,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -54,8 +57,14 @@ impl RunOptions {
         };
         let load = load(&self.common, stop, self.warmup, self.reconnect, self.common.seed())?;
         let manner = self.common.manner(self.trials, Pin::Auto)?;
+        if matches!(&manner.pin, Pin::At { server, .. } if !server.is_empty()) {
+            return Err(Failure::usage(
+                "--pin server=…: run does not start its server and cannot place it: write --pin client=LIST, and start the server with taskset -c LIST",
+            ));
+        }
+        let costs = self.costs.understand()?;
         let (name, addresses) = resolve(&self.target)?;
-        Ok(RunPlan { name, addresses, load, manner })
+        Ok(RunPlan { name, addresses, load, costs, manner })
     }
 }
 

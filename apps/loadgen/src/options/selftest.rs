@@ -7,7 +7,7 @@ use clap::Args;
 use common::exit::Failure;
 use common::units;
 
-use super::output;
+use super::{output, pin};
 use crate::plan::{Manner, Pin, SelftestPlan};
 
 /// The longest time for each part.
@@ -23,7 +23,7 @@ pub(super) struct SelftestOptions {
     #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
     /// Who runs where, see `loadgen run --help`
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = pin::parse)]
     pin: Pin,
     /// Also write the report to a file
     #[arg(short = 'o', long = "output", value_name = "FILE")]
@@ -41,6 +41,7 @@ impl SelftestOptions {
         if !(Duration::from_millis(100)..=DURATION_MAX).contains(&self.duration) {
             return Err(Failure::usage("-d: each part takes from 100ms to 1h; write for example -d 1s"));
         }
+        pin::check(&self.pin)?;
         let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
         let manner = Manner { trials: 1, pin: self.pin, outputs, json: self.json, quiet: self.quiet };
         Ok(SelftestPlan { duration: self.duration, seed: self.seed, manner })

@@ -6,7 +6,8 @@ use super::{Report, Trial};
 
 const COLUMNS: &str = "workload,subject,trial,verdict,seconds,requests_per_second,requests,errors,requested,established,\
 served,p50_us,p90_us,p99_us,p999_us,p9999_us,max_us,connect_p50_us,connect_p99_us,client_busy,server_cpu_us_per_request,\
-context_switches_per_request,page_faults_per_request,memory_per_connection_bytes,processes,threads,limited_by,reasons";
+context_switches_per_request,page_faults_per_request,memory_per_connection_bytes,processes,threads,limited_by,reasons,\
+server_memory_bytes,kernel_memory_per_connection_bytes,server_busiest_thread";
 
 /// A head line and a line for each trial.
 #[must_use]
@@ -55,6 +56,9 @@ fn line(trial: &Trial) -> String {
         count(server.map(|s| s.threads)),
         trial.limited_by.map_or_else(String::new, |limit| limit.word().to_owned()),
         text(&trial.verdict.words()),
+        count(server.and_then(|s| s.memory_bytes)),
+        number(server.and_then(|s| s.kernel_memory_per_connection)),
+        number(server.map(|s| s.busiest_thread)),
     ];
     fields.join(",")
 }

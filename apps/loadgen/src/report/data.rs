@@ -136,6 +136,25 @@ pub struct Subject {
     pub command_line: Option<Vec<String>>,
     /// Connections that it can serve at a time, where that is limited by design.
     pub workers: Option<usize>,
+    /// Whose cost was counted, if it was not started for this.
+    pub accounting: Option<Accounting>,
+}
+
+/// Whose cost was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accounting {
+    /// That of these processes and all their descendants.
+    Counted {
+        /// The topmost processes; of a control group, all that were there at the beginning.
+        pids: Vec<i32>,
+        /// What the first of them is called.
+        name: String,
+        /// How it was known that it is them: a part of a sentence.
+        how: String,
+    },
+    /// Nobody's, and why.
+    NotCounted(String),
 }
 
 /// One measurement of one server under one load.
@@ -318,9 +337,10 @@ pub struct Cost {
     pub busy: f64,
     /// The busiest of the threads that lived to the end, as a share of one CPU.
     pub busiest_thread: f64,
-    /// Over the server's whole life, for each request of its whole life.
+    /// Where the server was started for this: over its whole life, for each request of its whole life. Otherwise between
+    /// the edges, of the threads that lived to the end.
     pub context_switches_per_request: Option<f64>,
-    /// Likewise.
+    /// Minor and major ones: where the server was started for this, likewise; otherwise between the edges.
     pub page_faults_per_request: Option<f64>,
     /// Growth of the proportional set size from before the first connection to the start of the measuring, for each
     /// served connection, in bytes. Only where connections are kept.
@@ -331,6 +351,11 @@ pub struct Cost {
     pub threads: u64,
     /// Whether it left in order when asked to.
     pub left_cleanly: Option<bool>,
+    /// Proportional set size of all processes while connected, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Growth of the buffers of all TCP sockets of the machine, over the same time and for each served connection as
+    /// `memory_per_connection`; both ends of a connection are in it. Right only if nobody else opens connections.
+    pub kernel_memory_per_connection: Option<f64>,
 }
 
 impl Report {

@@ -55,8 +55,9 @@ struct Step {
 /// # Errors
 /// Nothing could be measured.
 pub fn selftest(plan: &SelftestPlan, mut report: Report) -> Result<Report, Failure> {
-    report.placement = placement::place(plan.manner.pin, &placement::allowed_cpus());
-    report.subjects = vec![Subject { name: SUBJECT.to_owned(), command_line: None, workers: None }];
+    report.placement = placement::place(&plan.manner.pin, &placement::allowed_cpus());
+    report.subjects =
+        vec![Subject { name: SUBJECT.to_owned(), command_line: None, workers: None, accounting: None }];
     let whole = plan.duration * 5 + STALL_RUN;
     let progress = Progress::new(plan.manner.quiet, whole);
     let begin = Instant::now();

@@ -11,7 +11,8 @@ use loadgen::measure::Quantiles;
 use loadgen::measure::verdict::{Level, Limit, Verdict};
 use loadgen::plan::{Arrivals, Bystanders, Load, Stop};
 use loadgen::report::data::{
-    Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject, Verb,
+    Accounting, Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject,
+    Verb,
 };
 use loadgen::report::text::{View, render};
 use loadgen::report::{Trial, csv, json, markdown};
@@ -34,6 +35,25 @@ fn each_form_of_a_run() {
     golden("run.txt", &render(&report, View { width: 120, colour: false }));
     golden("run.60.txt", &render(&report, View { width: 60, colour: false }));
     golden("run.md", &markdown::render(&report));
+}
+
+/// A run whose server was found, and one whose server was not.
+#[test]
+fn a_run_says_what_the_server_cost_or_why_that_is_not_known() {
+    let mut report = single();
+    report.subjects[0].accounting = Some(Accounting::Counted {
+        pids: vec![1234],
+        name: "redis-server".into(),
+        how: "found by its listening socket".into(),
+    });
+    report.trials[0].server = Some(cost(3.21, Some(1024.0)));
+    report.trials[0].limited_by = Some(Limit::Server);
+    let plain = View { width: 120, colour: false };
+    golden("run.server.txt", &render(&report, plain));
+    report.subjects[0].accounting = Some(Accounting::NotCounted("it hides".into()));
+    report.trials[0].server = None;
+    let text = render(&report, plain);
+    assert!(text.contains("server        its cost is not known: it hides"), "{text}");
 }
 
 #[test]
@@ -118,6 +138,7 @@ fn comparison() -> Report {
             name: name.into(),
             command_line: Some(vec!["tcp-echo".into(), "--mode".into(), name.into()]),
             workers,
+            accounting: None,
         })
         .to_vec();
     for number in 1..=2 {
@@ -160,7 +181,8 @@ fn single() -> Report {
     report.trials_planned = 1;
     report.placement.server.clear();
     report.workloads = vec![NamedLoad { name: "persistent".into(), scenario: None, load: load(None) }];
-    report.subjects = vec![Subject { name: "127.0.0.1:12000".into(), command_line: None, workers: None }];
+    report.subjects =
+        vec![Subject { name: "127.0.0.1:12000".into(), command_line: None, workers: None, accounting: None }];
     let mut client = client(212_345.6, 48);
     client.connections.established = 49;
     client.errors = vec![reset()];
@@ -264,5 +286,7 @@ pub(crate) fn cost(cpu: f64, memory: Option<f64>) -> Cost {
         processes: 1,
         threads: 51,
         left_cleanly: Some(true),
+        memory_bytes: memory.map(|_| 12 << 20),
+        kernel_memory_per_connection: memory.map(|_| 4096.0),
     }
 }

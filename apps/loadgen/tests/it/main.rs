@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod costs;
 mod doubts;
 mod formats;
+mod others;
 mod rows;
 mod run;
 mod selftest;
+mod servers;
 mod stop;
 mod tool;
 mod usage;

@@ -16,7 +16,7 @@ fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
     report.workloads = vec![NamedLoad { name: "persistent".into(), scenario: None, load: load(None) }];
     report.subjects = subjects
         .iter()
-        .map(|name| Subject { name: (*name).into(), command_line: None, workers: None })
+        .map(|name| Subject { name: (*name).into(), command_line: None, workers: None, accounting: None })
         .collect();
     trials.into_iter().for_each(|trial| report.add(trial));
     report

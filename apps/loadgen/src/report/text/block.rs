@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use common::units::{plural, show_count, show_duration};
 
-use super::{cells, show_rate, wrap};
+use super::{cells, server, show_rate, wrap};
 use crate::measure::Quantiles;
 use crate::measure::verdict::Limit;
 use crate::report::Report;
-use crate::report::data::{Client, Connections, Open, Trial};
+use crate::report::data::{Accounting, Client, Connections, Cost, Open, Trial};
 use crate::report::summary::Row;
 use crate::trial::show_error;
 
@@ -24,7 +24,7 @@ pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
             out.push_str(&format!("trial {}\n", trial.trial));
         }
         out.push_str(&match &trial.client {
-            Some(client) => figures(trial, client),
+            Some(client) => figures(trial, client, accounting(report, trial)),
             None => line("verdict", &format!("{}: {}", trial.verdict.level.word(), trial.verdict.words())),
         });
     }
@@ -57,7 +57,11 @@ fn set_in(line: &str, width: usize) -> String {
     }
 }
 
-fn figures(trial: &Trial, client: &Client) -> String {
+fn accounting<'a>(report: &'a Report, trial: &Trial) -> Option<&'a Accounting> {
+    report.subjects.iter().find(|subject| subject.name == trial.subject)?.accounting.as_ref()
+}
+
+fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>) -> String {
     let seconds = show_duration(Duration::from_secs_f64(client.seconds));
     let mut out = line(
         "requests",
@@ -90,8 +94,11 @@ fn figures(trial: &Trial, client: &Client) -> String {
     if left > 0 {
         out.push_str(&line("unanswered", &format!("{} at the end", plural(left, "request"))));
     }
+    if let Some(server) = server::line(accounting, trial.server.as_ref(), client.seconds) {
+        out.push_str(&line("server", &server));
+    }
     if let Some(limit) = trial.limited_by {
-        out.push_str(&line("limited by", &limited(limit, client)));
+        out.push_str(&line("limited by", &limited(limit, client, trial.server.as_ref())));
     }
     out + &line("verdict", trial.verdict.level.word())
 }
@@ -123,9 +130,18 @@ fn connections(c: &Connections) -> String {
     text
 }
 
-fn limited(limit: Limit, client: &Client) -> String {
+fn limited(limit: Limit, client: &Client, server: Option<&Cost>) -> String {
     let share = client.busy.unwrap_or(0.0) * 100.0;
     let busy = format!("the busiest client thread was busy {share:.0} % of the time");
+    if let Some(cost) = server {
+        let thread = format!("its busiest thread was busy {:.0} % of the time", cost.busiest_thread * 100.0);
+        match limit {
+            Limit::Server => return format!("the server: {thread}; {busy}"),
+            Limit::Both => return format!("both: {busy}; the server's {:.0} %", cost.busiest_thread * 100.0),
+            Limit::Waiting => return format!("nobody's CPU: {busy}; of the server {thread}"),
+            Limit::Client | Limit::Machine => {}
+        }
+    }
     match limit {
         Limit::Client | Limit::Both => {
             format!("the client: {busy}; the server may be able to do more (-t adds threads)")

@@ -3,6 +3,7 @@
 mod block;
 pub mod cells;
 mod checks;
+mod server;
 mod table;
 
 use common::units::{plural, show_count, show_duration, show_size};
