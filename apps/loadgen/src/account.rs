@@ -112,6 +112,14 @@ impl Account {
         })
     }
 
+    /// What the server's own memory and the kernel's buffers grew by until all connections were open, in bytes.
+    #[must_use]
+    pub fn grown(&self) -> [Option<u64>; 2] {
+        let grown =
+            |of: fn(&Memory) -> Option<u64>| Some(of(&self.connected)?.saturating_sub(of(&self.before)?));
+        [grown(|memory| memory.own), grown(|memory| memory.kernel)]
+    }
+
     fn growth(&self, of: fn(&Memory) -> Option<u64>, client: &Client) -> Option<f64> {
         let grown = of(&self.connected)?.saturating_sub(of(&self.before)?);
         self.kept.then(|| per_connection(grown as f64, client.connections.served)).flatten()

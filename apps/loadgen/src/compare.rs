@@ -4,23 +4,26 @@
 //! A server that cannot be started, dies or answers wrongly costs its own row only. Results are saved after each
 //! trial: whatever happens later, what was measured is kept.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::signals;
 
 use crate::account::Account;
+use crate::acts::{Acting, Victim};
 use crate::drive::{self, Ending, Moment};
 use crate::pace::random::Random;
-use crate::plan::{ComparePlan, Contender, Serves, Target, Workload};
+use crate::plan::{Arrivals, ComparePlan, Contender, Scenario, Serves, Target, Workload};
 use crate::progress::Progress;
-use crate::report::data::{Client, NamedLoad, Report, Subject};
+use crate::report::data::{Client, Fairness, Figure, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
-use crate::run;
 use crate::subject::machine::Watched;
 use crate::subject::placement;
 use crate::subject::server::{Launch, Server};
+use crate::subject::workers::StatisticsFile;
 use crate::trial::{Label, Seen};
+use crate::{run, scenarios};
 
 /// What a trial takes beside its load: start, settle, stop. For the time left only.
 const OVERHEAD: Duration = Duration::from_millis(150);
@@ -36,7 +39,11 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
     report.workloads = plan
         .workloads
         .iter()
-        .map(|w| NamedLoad { name: w.name.clone(), scenario: None, load: w.load.clone() })
+        .map(|w| NamedLoad {
+            name: w.name.clone(),
+            scenario: Some(w.scenario.name().to_owned()),
+            load: w.load.clone(),
+        })
         .collect();
     report.subjects = plan.contenders.iter().map(subject).collect();
     let turns = turns(plan);
@@ -51,6 +58,7 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
         report.interrupted = signals::stop_requested().is_some();
         if let Some(trial) = trial {
             report.add(trial);
+            scenarios::conclude(&mut report, &plan.scenarios);
         }
         save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
         if report.interrupted {
@@ -85,12 +93,30 @@ fn turns(plan: &ComparePlan) -> Vec<Turn<'_>> {
     let mut random = Random::new(plan.seed);
     for trial in 1..=plan.manner.trials {
         for workload in &plan.workloads {
-            let mut order: Vec<&Contender> = plan.contenders.iter().collect();
+            let mut order: Vec<&Contender> =
+                plan.contenders.iter().filter(|contender| takes_part(workload, contender)).collect();
             random.shuffle(&mut order);
             turns.extend(order.into_iter().map(|contender| Turn { trial, workload, contender }));
         }
     }
     turns
+}
+
+/// Whether this load says anything of this server.
+fn takes_part(workload: &Workload, contender: &Contender) -> bool {
+    workload.accepts == contender.accepts && (contender.ours || !workload.ours_only)
+}
+
+/// What a server did in a closed loop: its last trial of the load before those that are relative to it.
+fn knee(report: &Report, workload: &Workload, subject: &str) -> Option<f64> {
+    let closed = |name: &str| {
+        let of = |load: &&NamedLoad| {
+            load.name == name && load.scenario.as_deref() == Some(workload.scenario.name())
+        };
+        report.workloads.iter().find(of).is_some_and(|load| !load.load.open_loop())
+    };
+    let trial = report.trials.iter().rfind(|trial| trial.subject == subject && closed(&trial.workload))?;
+    trial.client.as_ref().map(|client| client.requests_per_second).filter(|rate| *rate > 0.0)
 }
 
 /// One trial. `None`: interrupted before there was anything to tell.
@@ -101,8 +127,16 @@ fn measure(
     label: Label,
     tick: impl Fn(),
 ) -> Option<Trial> {
-    let Turn { workload: Workload { load, .. }, contender, .. } = turn;
-    let mut server = match Server::start(&launch(plan, contender, &report.placement.server)) {
+    let Turn { workload, contender, .. } = turn;
+    let load = &match (workload.load.arrivals, knee(report, workload, &contender.name)) {
+        (Arrivals::OfKnee { .. }, None) => {
+            return Some(label.failed("what it can do was not found out before"));
+        }
+        (_, knee) => workload.load.at_knee(knee.unwrap_or(0.0)),
+    };
+    let statistics = StatisticsFile::new(report.trials.len());
+    let arguments = arguments(workload, contender, &statistics);
+    let mut server = match Server::start(&launch(plan, contender, &arguments, &report.placement.server)) {
         Ok(server) => server,
         Err(_) if signals::stop_requested().is_some() => return None,
         Err(why) => return Some(label.failed(&format!("could not be started: {why}"))),
@@ -116,13 +150,21 @@ fn measure(
             None => Serves::Unknown,
         },
     };
-    let mut seen =
-        Watch { machine: Watched::begin(), account: Account::open(server.whose(), load), death: None };
+    let victim = Victim { address: server.address, pid: server.pid(), whose: server.whose() };
+    let acting = Acting::plan(workload.act, victim, load);
+    let mut seen = Watch {
+        machine: Watched::begin(),
+        account: Account::open(server.whose(), load),
+        acting,
+        death: None,
+    };
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
         seen.look(&mut server, moment, &tick)
     });
-    let Watch { machine, account, death } = seen;
-    let death = death.or_else(|| server.gone());
+    let Watch { machine, account, acting, death } = seen;
+    let provoked = acting.provokes();
+    let death = death.or_else(|| server.gone()).filter(|_| !provoked);
+    let lives = server.gone().is_none();
     let left = server.stop();
     let outcome = match outcome {
         Ok(outcome) if outcome.ending == Ending::Interrupted && outcome.measured.ok == 0 => return None,
@@ -130,7 +172,9 @@ fn measure(
         Err(failure) => return Some(label.failed(death.as_ref().unwrap_or(&failure.message))),
     };
     let client = Client::of(&outcome, load);
-    let mut cost = account.cost(&client, report).filter(|_| death.is_none());
+    let mut figures = acting.figures(&client);
+    figures.extend(scenario_figures(workload, &client, &account, &statistics));
+    let mut cost = account.cost(&client, report).filter(|_| death.is_none() && lives);
     if let Some(cost) = &mut cost {
         // here nothing is lost of threads and processes that lived shorter than the trial
         let life = client.replies_of_whole_life().max(1) as f64;
@@ -141,16 +185,61 @@ fn measure(
     let troubles: Vec<String> = match (&death, left.cleanly) {
         (Some(death), _) => vec![format!("died in the run: {death}")],
         // how others leave when they are asked to is their own affair
-        (None, Err(why)) if contender.ours => vec![format!("did not leave cleanly: {why}")],
+        (None, Err(why)) if contender.ours && !provoked => vec![format!("did not leave cleanly: {why}")],
         (None, _) => Vec::new(),
     };
-    Some(label.judged(load, report, Seen { client, server: cost, machine, troubles }))
+    let mut trial = label.judged(load, report, Seen { client, server: cost, machine, troubles, provoked });
+    trial.figures = figures;
+    Some(trial)
 }
 
-fn launch<'a>(plan: &ComparePlan, contender: &'a Contender, cpus: &'a [usize]) -> Launch<'a> {
+/// Our own servers get the load's arguments, too; others are as they are.
+fn arguments(workload: &Workload, contender: &Contender, statistics: &StatisticsFile) -> Vec<String> {
+    let mut arguments = contender.arguments.clone();
+    if contender.ours {
+        arguments.extend(workload.server.iter().cloned());
+    }
+    if contender.accepts {
+        arguments.extend(["--stats".to_owned(), statistics.path().display().to_string()]);
+    }
+    arguments
+}
+
+/// What only some experiments measure, of what every trial sees.
+fn scenario_figures(
+    workload: &Workload,
+    client: &Client,
+    account: &Account,
+    statistics: &StatisticsFile,
+) -> BTreeMap<Figure, f64> {
+    let mut figures = BTreeMap::new();
+    if let Some(open) = &client.open {
+        figures.insert(Figure::OfferedPerSecond, open.offered_per_second);
+        figures.insert(Figure::UnsentPercent, open.unsent as f64 / (open.due.max(1)) as f64 * 100.0);
+    }
+    if workload.scenario == Scenario::C10k {
+        let [own, kernel] = account.grown();
+        figures.extend(own.map(|bytes| (Figure::ServerBytes, bytes as f64)));
+        figures.extend(kernel.map(|bytes| (Figure::KernelBytes, bytes as f64)));
+    }
+    if let Some(accepted) = statistics.accepted() {
+        let most = accepted.iter().max().copied().unwrap_or(0) as f64;
+        let all = accepted.iter().sum::<u64>().max(1) as f64;
+        figures.extend(Fairness::of(&accepted).map(|fairness| (Figure::WorkersJain, fairness.jain)));
+        figures.insert(Figure::BusiestWorkerShare, most / all);
+    }
+    figures
+}
+
+fn launch<'a>(
+    plan: &ComparePlan,
+    contender: &'a Contender,
+    arguments: &'a [String],
+    cpus: &'a [usize],
+) -> Launch<'a> {
     Launch {
         program: &contender.program,
-        arguments: &contender.arguments,
+        arguments,
         ours: contender.ours,
         cpus,
         ready_within: plan.ready_within,
@@ -161,6 +250,7 @@ fn launch<'a>(plan: &ComparePlan, contender: &'a Contender, cpus: &'a [usize]) -
 struct Watch {
     machine: Watched,
     account: Account,
+    acting: Acting,
     death: Option<String>,
 }
 
@@ -175,10 +265,16 @@ impl Watch {
         if moment == Moment::Start {
             self.machine.look(moment);
         }
-        if moment == Moment::Tick {
-            tick();
+        match moment {
+            Moment::Start => self.acting.begin(),
+            Moment::Tick => {
+                tick();
+                self.acting.look();
+            }
+            Moment::Connected | Moment::End | Moment::Interval(_) => {}
         }
         self.death = server.gone();
-        self.death.is_none()
+        // a death that was provoked is what the load is about: it goes on to see who else loses what
+        self.death.is_none() || self.acting.provokes()
     }
 }

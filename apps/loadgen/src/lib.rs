@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod accounted;
+pub mod acts;
 pub mod compare;
 pub mod drive;
 pub mod measure;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod scenarios;
 pub mod selftest;
 pub mod start;
 pub mod subject;

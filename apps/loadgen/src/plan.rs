@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Descriptors for everything that is no connection.
+pub const SPARE_DESCRIPTORS: u64 = 64;
+
 /// The load of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -49,6 +52,15 @@ pub enum Arrivals {
     AfterReply,
     /// An open loop: the clock. Measures latency.
     AtRate(Rate),
+    /// An open loop at a share of what the server did in a closed loop before: known when that has been measured.
+    OfKnee {
+        /// 1 = as much as it did.
+        share: f64,
+        /// How the requests are spaced.
+        spacing: Spacing,
+        /// What the random numbers are made from.
+        seed: u64,
+    },
 }
 
 /// Requests per second, over all connections.
@@ -213,6 +225,8 @@ pub enum Costs {
 /// `loadgen compare`: servers that are started for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparePlan {
+    /// Which experiments, in this order.
+    pub scenarios: Vec<Scenario>,
     /// What is compared.
     pub contenders: Vec<Contender>,
     /// The longest wait until a server is ready.
@@ -249,6 +263,8 @@ pub struct Contender {
     pub workers: Option<usize>,
     /// Whether it is tcp-echo: then it prints a ready line, and must leave in order when asked to.
     pub ours: bool,
+    /// A way of accepting: it takes part only in the loads that are about these.
+    pub accepts: bool,
 }
 
 /// One table of a comparison.
@@ -256,8 +272,90 @@ pub struct Contender {
 pub struct Workload {
     /// The name in the report.
     pub name: String,
+    /// The experiment that it belongs to.
+    pub scenario: Scenario,
     /// The load.
     pub load: Load,
+    /// Further arguments of our own servers; others do not understand them.
+    pub server: Vec<String>,
+    /// Whether it says nothing of a server that does not get these arguments.
+    pub ours_only: bool,
+    /// What is done to the server meanwhile.
+    pub act: Act,
+    /// Whether it is about ways of accepting: then each of them is a row.
+    pub accepts: bool,
+}
+
+/// An experiment of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Connections are kept
+    Persistent,
+    /// A new connection for every request
+    Churn,
+    /// Stevens' table: CPU above that of the iterative server
+    Stevens,
+    /// Thousands of idle connections: memory for each, and the time of the active ones among them
+    C10k,
+    /// Requests that compute
+    Cpu,
+    /// Requests that wait or block
+    Block,
+    /// Slow clients beside polite ones
+    Slow,
+    /// One greedy client beside polite ones
+    Greedy,
+    /// From half to one and a half times of what the server can do
+    Overload,
+    /// Crashes: who goes down with a handler, and for how long
+    Crash,
+    /// SIGTERM under load: what is lost
+    Shutdown,
+    /// How connections spread over workers, by every way of accepting
+    Accept,
+}
+
+impl Scenario {
+    /// As on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::Churn => "churn",
+            Self::Stevens => "stevens",
+            Self::C10k => "c10k",
+            Self::Cpu => "cpu",
+            Self::Block => "block",
+            Self::Slow => "slow",
+            Self::Greedy => "greedy",
+            Self::Overload => "overload",
+            Self::Crash => "crash",
+            Self::Shutdown => "shutdown",
+            Self::Accept => "accept",
+        }
+    }
+}
+
+/// What is done to a server in the middle of the measured time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Nothing.
+    Watch,
+    /// A crash is provoked.
+    Crash(Crash),
+    /// It is asked to leave.
+    Stop,
+}
+
+/// A crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    /// A handler panics: a connection orders it.
+    Panic,
+    /// A handler aborts its process: a connection orders it.
+    Abort,
+    /// One of the server's processes is killed: a child if it has any.
+    Kill,
 }
 
 impl Load {
@@ -280,7 +378,20 @@ impl Load {
     /// Whether requests are sent when they are due, whatever the server does.
     #[must_use]
     pub fn open_loop(&self) -> bool {
-        matches!(self.arrivals, Arrivals::AtRate(_))
+        !matches!(self.arrivals, Arrivals::AfterReply)
+    }
+
+    /// The same load for a server that did so many requests a second in a closed loop.
+    #[must_use]
+    pub fn at_knee(&self, knee: f64) -> Self {
+        match self.arrivals {
+            Arrivals::OfKnee { share, spacing, seed } => {
+                let rate = (knee * share).max(1.0);
+                let arrivals = Arrivals::AtRate(Rate { from: rate, to: rate, spacing, seed });
+                Self { arrivals, ..self.clone() }
+            }
+            Arrivals::AfterReply | Arrivals::AtRate(_) => self.clone(),
+        }
     }
 
     /// Whether connections are replaced all the time.

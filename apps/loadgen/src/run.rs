@@ -123,7 +123,7 @@ fn measure(
     let client = Client::of(&outcome, &plan.load);
     let server = account.filter(|_| death.is_none()).and_then(|account| account.cost(&client, report));
     let troubles = death.map(|why| format!("died in the run: {why}")).into_iter().collect();
-    let seen = Seen { client, server, machine, troubles };
+    let seen = Seen { client, server, machine, troubles, provoked: false };
     Ok(label(plan, number).judged(&plan.load, report, seen))
 }
 

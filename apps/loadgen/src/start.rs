@@ -7,7 +7,7 @@ use common::exit::{DONE, FAILED, Failure};
 use common::{clock, limits, signals};
 
 use crate::options::{self, Asked};
-use crate::plan::Manner;
+use crate::plan::{self, Manner};
 use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, text};
@@ -16,8 +16,6 @@ use crate::{compare, run, selftest};
 
 /// Ended by Ctrl-C: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
-/// Descriptors for everything that is no connection.
-const SPARE_DESCRIPTORS: u64 = 64;
 /// The width of a report that is not shown on a terminal.
 const WIDTH: usize = 120;
 
@@ -49,7 +47,7 @@ fn prepare(connections: usize) -> Result<(), Failure> {
     signals::install().map_err(|e| Failure::failed(format!("cannot handle signals: {e}")))?;
     let limit = limits::raise_descriptor_limit()
         .map_err(|e| Failure::failed(format!("cannot raise the limit on open descriptors: {e}")))?;
-    let needed = connections as u64 + SPARE_DESCRIPTORS;
+    let needed = connections as u64 + plan::SPARE_DESCRIPTORS;
     if needed > limit {
         return Err(Failure::failed(format!(
             "-c {connections} needs {needed} descriptors, the limit is {limit}: use fewer connections, or raise the hard limit (ulimit -Hn)"

@@ -29,6 +29,8 @@ pub struct Seen {
     pub machine: Watched,
     /// What went wrong with the server itself.
     pub troubles: Vec<String>,
+    /// Whether the server was made to fail: then errors are what was to be seen.
+    pub provoked: bool,
 }
 
 /// Which trial it is.
@@ -54,11 +56,14 @@ impl Label {
     /// A trial, judged.
     #[must_use]
     pub fn judged(self, load: &Load, report: &Report, seen: Seen) -> Trial {
-        let Seen { client, server, machine, troubles } = seen;
+        let Seen { client, server, machine, troubles, provoked } = seen;
         let machine = machine.between(load.churns() || client.connections.opened > 0);
         let mut verdict = Verdict::ok();
         for trouble in troubles {
             verdict.add(Level::Failed, trouble);
+        }
+        if provoked {
+            return self.provoked(client, server, machine, verdict);
         }
         judge_ending(&mut verdict, &client, load);
         judge_connections(&mut verdict, &client, load);
@@ -75,6 +80,20 @@ impl Label {
         trial.client = Some(client);
         trial.server = server;
         trial.machine = Some(machine);
+        trial
+    }
+
+    /// A trial whose server was made to fail: only its books and this program itself can be wrong.
+    fn provoked(self, client: Client, server: Option<Cost>, machine: Between, verdict: Verdict) -> Trial {
+        let mut verdict = verdict;
+        if client.ending == Ending::Interrupted {
+            verdict.add(Level::Invalid, "interrupted: the figures are partial");
+        }
+        if !client.requests.balanced {
+            verdict.add(Level::Invalid, "the books do not balance: this is a bug in loadgen");
+        }
+        let mut trial = self.trial(verdict);
+        (trial.client, trial.server, trial.machine) = (Some(client), server, Some(machine));
         trial
     }
 

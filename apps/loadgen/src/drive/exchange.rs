@@ -68,6 +68,8 @@ impl Worker<'_> {
     }
 
     fn established(&mut self, slot: usize, since: u64, now: u64) {
+        // in a large batch of events that of the batch is too old for a request that is sent only now
+        let now = if self.phase.sends() { self.shared.now() } else { now };
         self.connecting -= 1;
         let connection = &mut self.connections[slot];
         connection.state = State::Open;

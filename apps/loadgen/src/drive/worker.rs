@@ -154,7 +154,7 @@ impl<'a> Worker<'a> {
         let waker = Waker::new(poll.registry(), WAKE)?;
         let open_loop = match load.arrivals {
             Arrivals::AtRate(rate) => Some(OpenLoop::new(rate, connections, poll.registry(), TIMER)?),
-            Arrivals::AfterReply => None,
+            Arrivals::AfterReply | Arrivals::OfKnee { .. } => None,
         };
         let worker = Self {
             index,

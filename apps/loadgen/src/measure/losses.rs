@@ -45,6 +45,14 @@ impl Class {
     }
 }
 
+impl Class {
+    /// Whether a connection that failed so was never open.
+    #[must_use]
+    pub fn is_of_connect(self) -> bool {
+        matches!(self, Self::ConnectRefused | Self::ConnectTimedOut | Self::ClientSide)
+    }
+}
+
 /// One class and error number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Loss {

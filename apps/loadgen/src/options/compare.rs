@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use common::exit::Failure;
-use common::units;
+use common::{limits, units};
 
 use super::{Common, modes, run, servers};
-use crate::plan::{ComparePlan, Contender, Load, Pin, Stop, Workload};
+use crate::plan::{self, ComparePlan, Contender, Pin, Scenario, Stop};
+use crate::scenarios::{self, Base};
 use crate::subject::placement;
 
 /// The most workers that a pool is given to serve all connections at once.
@@ -35,9 +36,10 @@ pub(super) struct CompareOptions {
     /// The longest time that a server may take to be ready: to print a ready line, or to listen on its port
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
     ready_timeout: Duration,
-    /// Loads: connections that are kept, or a new one for every request
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "persistent,churn")]
-    workloads: Vec<Kind>,
+    /// Experiments, or `all` of them: loads, what is done to the server meanwhile, and what theory expects
+    #[arg(long, visible_alias = "workloads", value_name = "LIST", value_delimiter = ',', default_value = "persistent,churn",
+          value_parser = scenarios)]
+    scenario: Vec<Named>,
     /// The server program [default: tcp-echo beside this program]
     #[arg(long = "tcp-echo", value_name = "PATH")]
     tcp_echo: Option<PathBuf>,
@@ -57,12 +59,21 @@ pub(super) struct CompareOptions {
     common: Common,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// Connections are kept
-    Persistent,
-    /// A new connection for every request
-    Churn,
+/// One experiment, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    One(Scenario),
+    All,
+}
+
+fn scenarios(text: &str) -> Result<Named, String> {
+    if text == "all" {
+        return Ok(Named::All);
+    }
+    Scenario::from_str(text, true).map(Named::One).map_err(|_| {
+        let names: Vec<&str> = Scenario::value_variants().iter().map(|scenario| scenario.name()).collect();
+        format!("there is no such experiment; choose from all, {}", names.join(", "))
+    })
 }
 
 impl CompareOptions {
@@ -82,8 +93,14 @@ impl CompareOptions {
         contenders.extend(others);
         servers::check_names(&contenders)?;
         let ready_within = self.ready_timeout;
-        let workloads = without_repeats(&self.workloads).iter().map(|kind| workload(*kind, &load)).collect();
-        Ok(ComparePlan { contenders, ready_within, workloads, seed, manner })
+        let base = Base { load, quick: self.quick, room: room(), seed };
+        let all = self.scenario.iter().flat_map(|named| match named {
+            Named::One(scenario) => std::slice::from_ref(scenario),
+            Named::All => Scenario::value_variants(),
+        });
+        let scenarios = without_repeats(&all.copied().collect::<Vec<_>>());
+        let workloads = scenarios::workloads(&scenarios, &base);
+        Ok(ComparePlan { scenarios, contenders, ready_within, workloads, seed, manner })
     }
 }
 
@@ -113,6 +130,7 @@ fn contenders(program: &Path, modes: &[modes::Mode], connections: usize) -> Vec<
         program: program.to_owned(),
         arguments: ["--mode", mode, "--port", "0"].map(str::to_owned).to_vec(),
         workers: None,
+        accepts: false,
         ours: true,
     };
     let with = |workers: usize, mode: &str| {
@@ -131,16 +149,23 @@ fn contenders(program: &Path, modes: &[modes::Mode], connections: usize) -> Vec<
         "one" => vec![Contender { workers: Some(1), ..plain(&mode.name) }],
         _ => vec![plain(&mode.name)],
     };
-    modes.iter().flat_map(contenders).collect()
+    let ways = |mode: &modes::Mode| -> Vec<Contender> {
+        let of_way = |way: &String| {
+            let mut contender = plain(&mode.name);
+            contender.name = format!("{} --accept {way}", mode.name);
+            contender.arguments.extend(["--accept".to_owned(), way.clone()]);
+            contender.accepts = true;
+            contender
+        };
+        mode.ways_to_accept().iter().map(of_way).collect()
+    };
+    modes.iter().flat_map(contenders).chain(modes.iter().flat_map(ways)).collect()
 }
 
-fn workload(kind: Kind, load: &Load) -> Workload {
-    match kind {
-        Kind::Persistent => Workload { name: "persistent".to_owned(), load: load.clone() },
-        Kind::Churn => {
-            Workload { name: "churn".to_owned(), load: Load { reconnect: Some(1), depth: 1, ..load.clone() } }
-        }
-    }
+/// Connections that a process may have here; where the limit cannot be raised, that is told later.
+fn room() -> usize {
+    let limit = limits::raise_descriptor_limit().unwrap_or(1024);
+    usize::try_from(limit.saturating_sub(plan::SPARE_DESCRIPTORS)).unwrap_or(usize::MAX)
 }
 
 fn without_repeats<T: PartialEq + Copy>(list: &[T]) -> Vec<T> {

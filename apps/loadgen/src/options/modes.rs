@@ -12,6 +12,22 @@ pub(super) struct Mode {
     pub(super) name: String,
     /// How many connections it serves at a time.
     pub(super) serves: String,
+    #[serde(default)]
+    choices: Vec<Choice>,
+}
+
+/// An option of a model, and its values if these are words.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Choice {
+    option: String,
+    values: Vec<String>,
+}
+
+impl Mode {
+    /// The values of `--accept`, if it has that.
+    pub(super) fn ways_to_accept(&self) -> &[String] {
+        self.choices.iter().find(|choice| choice.option == "--accept").map_or(&[], |choice| &choice.values)
+    }
 }
 
 /// Asks the server program.
@@ -63,7 +79,7 @@ mod tests {
     use super::*;
 
     fn offered() -> Vec<Mode> {
-        let mode = |name: &str| Mode { name: name.to_owned(), serves: "one".to_owned() };
+        let mode = |name: &str| Mode { name: name.to_owned(), serves: "one".to_owned(), choices: Vec::new() };
         ["thread", "pool", "uring"].map(mode).to_vec()
     }
 

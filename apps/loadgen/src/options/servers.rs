@@ -44,7 +44,14 @@ pub(super) fn understand(text: &str) -> Result<Contender, Failure> {
         ));
     }
     let program = PathBuf::from(program);
-    Ok(Contender { name: name.to_owned(), program, arguments: arguments.to_vec(), workers, ours: false })
+    Ok(Contender {
+        name: name.to_owned(),
+        program,
+        arguments: arguments.to_vec(),
+        workers,
+        accepts: false,
+        ours: false,
+    })
 }
 
 /// Name, what stands in brackets after `workers=`, command.

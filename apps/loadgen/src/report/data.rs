@@ -186,6 +186,34 @@ pub struct Trial {
 pub enum Figure {
     /// Idle connections that were held.
     IdleHeld,
+    /// What the server's own memory grew by, from before the first connection until all were open, in bytes.
+    ServerBytes,
+    /// What the kernel's buffers grew by, in bytes.
+    KernelBytes,
+    /// The slope of the first over idle connections, in bytes for each.
+    BytesPerIdle,
+    /// The slope of the second.
+    KernelBytesPerIdle,
+    /// CPU for a request above that of the iterative server, in microseconds.
+    CpuUsAboveIterative,
+    /// Requests per second that were due.
+    OfferedPerSecond,
+    /// Requests that were due and never sent, in per cent.
+    UnsentPercent,
+    /// Crashes that were provoked: none where no worker was free to obey the order.
+    Crashes,
+    /// Connections that failed, of those that had done nothing.
+    ConnectionsLost,
+    /// Requests that were sent and never answered.
+    RequestsLost,
+    /// Until a new connection was served again, in milliseconds.
+    RecoveredMs,
+    /// Until the server was gone, in milliseconds.
+    LeftAfterMs,
+    /// How evenly connections spread over workers: Jain's index.
+    WorkersJain,
+    /// The share of all connections that the busiest worker had.
+    BusiestWorkerShare,
 }
 
 /// What the client saw.

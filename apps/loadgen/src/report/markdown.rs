@@ -30,7 +30,7 @@ pub fn render(report: &Report) -> String {
 }
 
 fn table(rows: &[&Row]) -> String {
-    let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
+    let columns = cells::columns(rows);
     let titles: Vec<String> = columns.iter().map(|column| cells::one_line(column.title)).collect();
     let mut out = format!("| server | {} |\n|---|{}\n", titles.join(" | "), "--:|".repeat(titles.len()));
     for row in rows {

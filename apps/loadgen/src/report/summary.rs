@@ -1,8 +1,10 @@
 //! From trials to rows: the median of each figure and its range.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::data::{Client, Cost, ErrorCount, Report, Trial};
+use super::data::{Client, Cost, ErrorCount, Figure, Report, Trial};
 use crate::drive::Ending;
 use crate::measure::verdict::{Limit, Reason, Verdict};
 
@@ -48,6 +50,8 @@ pub struct Row {
     pub connect_p50: Option<Spread>,
     /// Server memory for each connection, in bytes.
     pub memory_per_connection: Option<Spread>,
+    /// What only some experiments measure.
+    pub figures: BTreeMap<Figure, Spread>,
     /// Asked for.
     pub requested: usize,
     /// The fewest of any trial.
@@ -141,6 +145,7 @@ fn row(trials: &[&Trial], requested: usize) -> Row {
             measured.iter().filter_map(|c| Some(c.connect.as_ref()?.p50 as f64)).collect(),
         ),
         memory_per_connection: cost(|c| c.memory_per_connection),
+        figures: figures(&counted),
         requested,
         established: seen.iter().map(|c| c.connections.established).min().unwrap_or(0),
         served: seen.iter().map(|c| c.connections.served).min().unwrap_or(0),
@@ -160,6 +165,15 @@ fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
     let sound: Vec<&Trial> =
         completed.iter().filter(|trial| !trial.verdict.level.is_failure()).copied().collect();
     if sound.is_empty() { completed } else { sound }
+}
+
+/// A figure that some trials lack (a server that never came back has no time for it) is the median of the others.
+fn figures(trials: &[&Trial]) -> BTreeMap<Figure, Spread> {
+    let mut all: BTreeMap<Figure, Vec<f64>> = BTreeMap::new();
+    for (figure, value) in trials.iter().flat_map(|trial| &trial.figures) {
+        all.entry(*figure).or_default().push(*value);
+    }
+    all.into_iter().filter_map(|(figure, values)| Some((figure, Spread::of(values)?))).collect()
 }
 
 fn add_up(clients: &[&Client]) -> Vec<ErrorCount> {

@@ -1,6 +1,6 @@
 //! `loadgen selftest`: what this program can do on this machine, and whether its clock is right.
 //!
-//! How: it puts loads on an echo in its own process ([`peer`]) whose every delay it knows, and compares what it reports
+//! How: it puts loads on an echo in its own process (`peer.rs`) whose every delay it knows, and compares what it reports
 //! with what must come out. The ceilings are those of the client: the other end does next to nothing. Cost: some ten
 //! seconds and two CPUs. Where it breaks: on one CPU, or beside other work, the two ends disturb each other, and the
 //! ceilings are too low; the counts must be right all the same.
@@ -152,7 +152,7 @@ fn measure(step: &Step, report: &mut Report, tick: impl Fn()) -> Result<(), Fail
         check(step, &outcome, &client, echoed, report);
     }
     let label = Label { trial: 1, workload: step.name.to_owned(), subject: SUBJECT.to_owned() };
-    let seen = Seen { client, server: None, machine, troubles: Vec::new() };
+    let seen = Seen { client, server: None, machine, troubles: Vec::new(), provoked: false };
     let trial = label.judged(&step.load, report, seen);
     report.add(trial);
     Ok(())

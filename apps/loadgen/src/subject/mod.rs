@@ -17,3 +17,4 @@ pub mod server;
 pub mod threads;
 pub mod tree;
 pub mod words;
+pub mod workers;

@@ -142,6 +142,12 @@ impl Server {
         Ok((server, stdout))
     }
 
+    /// Its first process, or its keeper, which hands signals on.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
     /// Its processes: whose cost is counted.
     #[must_use]
     pub fn whose(&self) -> Whose {

@@ -124,7 +124,13 @@ fn two_sides_on_one_cpu_limit_each_other() {
         if busy.is_none() {
             client.ending = Ending::Interrupted;
         }
-        let seen = Seen { client, server: Some(server), machine: Watched::begin(), troubles: vec![] };
+        let seen = Seen {
+            client,
+            server: Some(server),
+            machine: Watched::begin(),
+            troubles: vec![],
+            provoked: false,
+        };
         let label = Label { trial: 1, workload: "persistent".into(), subject: "thread".into() };
         label.judged(&load(None), &report, seen)
     };

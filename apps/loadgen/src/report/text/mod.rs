@@ -10,7 +10,7 @@ use common::units::{plural, show_count, show_duration, show_size};
 
 use super::{Report, notes};
 use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
-use crate::report::data::Verb;
+use crate::report::data::{NamedLoad, Verb};
 
 /// The terminal as far as a report cares.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +33,20 @@ pub fn render(report: &Report, view: View) -> String {
         out.push_str(&checks::render(&report.checks, view.width));
         return if view.colour { colour(&out) } else { out };
     }
-    for workload in &report.workloads {
+    for (index, workload) in report.workloads.iter().enumerate() {
         let rows: Vec<_> = report.summary.iter().filter(|row| row.workload == workload.name).collect();
         if rows.is_empty() {
             continue;
         }
         out.push('\n');
+        let others = |other: &NamedLoad| other.scenario != workload.scenario;
+        let scenario = report.scenarios.iter().find(|s| Some(&s.name) == workload.scenario.as_ref());
+        if let Some(scenario) = scenario.filter(|_| index == 0 || others(&report.workloads[index - 1])) {
+            for (what, text) in [("shows", &scenario.shows), ("theory", &scenario.expects)] {
+                out.push_str(&set_in(&scenario.name, what, text, view.width));
+            }
+            out.push('\n');
+        }
         if report.command == Verb::Compare {
             out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
             out.push_str(&table::render(&rows, view.width));
@@ -48,12 +56,22 @@ pub fn render(report: &Report, view: View) -> String {
         for note in notes::for_workload(report, &workload.name) {
             out.push_str(&wrap(&note, view.width, "  "));
         }
+        if let Some(scenario) = scenario.filter(|_| report.workloads.get(index + 1).is_none_or(others)) {
+            for sentence in &scenario.measured {
+                out.push_str(&set_in(&scenario.name, "measured", sentence, view.width));
+            }
+        }
     }
     out.push('\n');
     for note in notes::for_report(report) {
         out.push_str(&wrap(&note, view.width, ""));
     }
     if view.colour { colour(&out) } else { out }
+}
+
+/// A sentence of an experiment: `crash theory: A panic ends …`.
+fn set_in(scenario: &str, what: &str, text: &str, width: usize) -> String {
+    wrap(&format!("{scenario} {what}: {text}"), width, "")
 }
 
 /// What was measured, where and when.
@@ -102,8 +120,15 @@ pub fn describe(load: &Load) -> String {
     if load.under_way() > 1 {
         text.push_str(&format!(", {} under way on each", load.under_way()));
     }
-    if let Arrivals::AtRate(rate) = load.arrivals {
-        text.push_str(&format!(", {}", rate_in_words(&rate)));
+    match load.arrivals {
+        Arrivals::AfterReply => {}
+        Arrivals::AtRate(rate) => text.push_str(&format!(", {}", rate_in_words(&rate))),
+        Arrivals::OfKnee { share, .. } => {
+            text.push_str(&format!(
+                ", at random, {:.0} % of what each server did in a closed loop",
+                share * 100.0
+            ));
+        }
     }
     match load.reconnect {
         None => text.push_str(", kept"),

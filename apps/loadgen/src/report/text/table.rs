@@ -14,7 +14,7 @@ pub(super) fn render(rows: &[&Row], width: usize) -> String {
 }
 
 fn table(rows: &[&Row]) -> String {
-    let columns = cells::columns(rows.iter().any(|row| row.memory_per_connection.is_some()));
+    let columns = cells::columns(rows);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let mut head = vec![Cell::new("server")];
@@ -24,7 +24,7 @@ fn table(rows: &[&Row]) -> String {
         let mut line = vec![Cell::new(&row.subject)];
         for column in &columns {
             let range = column.range_of(row);
-            let text = (column.figure)(row);
+            let text = column.cell(row);
             line.push(Cell::new(if range.is_empty() { text } else { format!("{text}\n{range}") }));
         }
         table.add_row(line);
@@ -42,10 +42,9 @@ fn table(rows: &[&Row]) -> String {
 
 fn list(rows: &[&Row]) -> String {
     let mut out = String::new();
-    let memory = rows.iter().any(|row| row.memory_per_connection.is_some());
     for row in rows {
         out.push_str(&format!("{}\n", row.subject));
-        for column in cells::columns(memory) {
+        for column in cells::columns(rows) {
             out.push_str(&format!("  {:<24}{}\n", cells::one_line(column.title), column.with_range(row)));
         }
     }

@@ -1,0 +1,61 @@
+//! A handler crashes: who goes down with it, and for how long.
+
+use std::time::Duration;
+
+use super::{Base, Experiment, words};
+use crate::plan::{Act, Crash, Load, Scenario, Workload};
+use crate::report::data::Figure;
+use crate::report::summary::Row;
+
+/// The crashes: a bug that is noticed, one that ends the process, and a process that is killed from outside.
+const CRASHES: [(&str, Crash); 3] =
+    [("a panic", Crash::Panic), ("an abort", Crash::Abort), ("kill -9 of a process", Crash::Kill)];
+/// Enough for a crash in the middle and a recovery after it.
+const SPAN: Duration = Duration::from_secs(2);
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    shows: "The blast radius of a crash in one connection's handler: how many of the others lose their connection or a \
+            request, and after what time a new connection is served again.",
+    expects: "A panic ends one connection in every model. An abort or a memory fault ends its process: with a process for \
+              each connection (or prefork) that is one connection, with threads, loops and tasks it is all of them, and \
+              the server is gone until somebody starts it again. A killed worker process is replaced.",
+    workloads,
+    conclude,
+};
+
+fn workloads(base: &Base) -> Vec<Workload> {
+    CRASHES
+        .into_iter()
+        .map(|(what, crash)| {
+            let load = Load { stop: super::at_least(&base.load, SPAN), depth: 1, ..base.load.clone() };
+            let workload = Workload { act: Act::Crash(crash), ..Workload::of(Scenario::Crash, what, load) };
+            match crash {
+                Crash::Panic | Crash::Abort => workload.only_with(&["--faults"]),
+                Crash::Kill => workload,
+            }
+        })
+        .collect()
+}
+
+fn conclude(rows: &mut [Row]) -> Vec<String> {
+    let sentence = |row: &Row| {
+        let Some(lost) = words::figure(row, Figure::ConnectionsLost) else {
+            return format!("{}: no worker was free to obey the order", row.subject);
+        };
+        let of = row.established;
+        let back = words::figure(row, Figure::RecoveredMs)
+            .map_or_else(|| "never served again".to_owned(), |ms| format!("served again after {ms:.0} ms"));
+        format!("{}: {lost:.0} of {of} others lost, {back}", row.subject)
+    };
+    CRASHES
+        .iter()
+        .filter_map(|(what, _)| {
+            let list: Vec<String> = rows
+                .iter()
+                .filter(|row| row.workload.ends_with(what))
+                .filter_map(|row| sentence("", row))
+                .collect();
+            (!list.is_empty()).then(|| format!("{what}: {}.", list.join("; ")))
+        })
+        .collect()
+}
