@@ -2,7 +2,8 @@
 //!
 //! The way of a measurement, which is also the order to read in:
 //! [`options`] → [`plan`] → [`subject`] (the server under test) → [`drive`] ([`pace`] × [`ping`]) → [`measure`] →
-//! [`report`]; [`run`] and [`compare`] walk it, [`selftest`] walks it against itself, [`account`] says what the server spent, [`trial`] judges what came out, [`progress`] shows how far it is.
+//! [`report`]; [`run`] and [`compare`] walk it, [`selftest`] walks it against itself, [`account`] says what the server
+//! spent, [`trial`] judges what came out, [`progress`] shows how far it is.
 //!
 //! [`ping`], [`pace`] and [`measure`] use no socket, file or clock: times are numbers that are passed in.
 

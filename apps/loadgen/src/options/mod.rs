@@ -5,13 +5,13 @@ mod costs;
 mod fingers;
 mod modes;
 mod output;
+mod pin;
 mod rate;
 mod run;
 mod selftest;
+mod servers;
 
 use std::time::{SystemTime, UNIX_EPOCH};
-mod pin;
-mod servers;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;

@@ -4,6 +4,7 @@
 //! terminal, so the tests compare them with files.
 
 mod cheapest;
+pub mod cost;
 pub mod csv;
 pub mod data;
 pub mod json;

@@ -16,6 +16,7 @@ use common::ready::Ready;
 use common::signals;
 use common::units::show_duration;
 
+use super::server::PORT;
 use super::tree::Whose;
 use super::words::{Words, in_background};
 use super::{holder, listening};
@@ -135,11 +136,9 @@ pub fn listens(port: u16, whose: &Whose) -> Look {
 #[must_use]
 pub fn hint(port: u16) -> String {
     match listening::on_port(port).as_deref() {
-        Some([_, ..]) => {
-            format!(
-                ": port {port} is listened on, but by no process that the command started; loadgen needs the server itself"
-            )
-        }
-        _ => format!(": nothing listens on port {port}; does the command use its {{port}}?"),
+        Some([_, ..]) => format!(
+            ": port {port} is listened on, but by no process that the command started, and loadgen needs the server itself"
+        ),
+        _ => format!(": nothing listens on port {port}, which it was given for {PORT}"),
     }
 }

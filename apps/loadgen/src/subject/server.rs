@@ -27,7 +27,7 @@ const END: Duration = Duration::from_secs(2);
 /// Between two looks at whether the server has ended.
 const LOOK: Duration = Duration::from_millis(1);
 /// The longest wait for the last words of a server that has failed.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How many ports are tried, each of which somebody else may take first.
 const PORTS: usize = 4;
 /// Stands in a command for the port.

@@ -156,7 +156,7 @@ fn a_port_that_somebody_else_took_is_no_failure() {
         python.command("$0", "")
     );
     let ran = compared(&[format!("late=sh -c {} {{port}}", shell_words::quote(&script))], &[]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.code, Some(0), "{} {}", ran.stderr, ran.stdout);
     assert_measured(&ran.json(), "late");
 }
 

@@ -134,11 +134,11 @@ fn limited(limit: Limit, client: &Client, server: Option<&Cost>) -> String {
     let share = client.busy.unwrap_or(0.0) * 100.0;
     let busy = format!("the busiest client thread was busy {share:.0} % of the time");
     if let Some(cost) = server {
-        let thread = format!("its busiest thread was busy {:.0} % of the time", cost.busiest_thread * 100.0);
+        let server = format!("the server's {:.0} %", cost.busiest_thread * 100.0);
         match limit {
-            Limit::Server => return format!("the server: {thread}; {busy}"),
-            Limit::Both => return format!("both: {busy}; the server's {:.0} %", cost.busiest_thread * 100.0),
-            Limit::Waiting => return format!("nobody's CPU: {busy}; of the server {thread}"),
+            Limit::Server => return format!("the server: {busy}, {server}"),
+            Limit::Both => return format!("both: {busy}, {server}"),
+            Limit::Waiting => return format!("nobody's CPU: {busy}, {server}"),
             Limit::Client | Limit::Machine => {}
         }
     }

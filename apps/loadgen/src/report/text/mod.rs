@@ -89,8 +89,8 @@ pub fn head(report: &Report) -> Vec<String> {
             let seed =
                 report.seed.map(|seed| format!(", order shuffled with seed {seed}")).unwrap_or_default();
             format!(
-                "loadgen compare: {} servers, {} each{seed}",
-                report.subjects.len(),
+                "loadgen compare: {}, {} each{seed}",
+                plural(report.subjects.len() as u64, "server"),
                 plural(u64::from(report.trials_planned), "trial")
             )
         }
