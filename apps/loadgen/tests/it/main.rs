@@ -6,6 +6,8 @@
 mod compare;
 mod doubts;
 mod formats;
+mod protocol;
+mod real;
 mod rows;
 mod run;
 mod selftest;

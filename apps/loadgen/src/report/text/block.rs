@@ -19,12 +19,13 @@ const NAME: usize = 14;
 #[must_use]
 pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
     let mut out = String::new();
+    let praise = report.workloads.first().map_or("", |workload| workload.load.protocol.praise());
     for trial in &report.trials {
         if report.trials.len() > 1 {
             out.push_str(&format!("trial {}\n", trial.trial));
         }
         out.push_str(&match &trial.client {
-            Some(client) => figures(trial, client),
+            Some(client) => figures(trial, client, praise),
             None => line("verdict", &format!("{}: {}", trial.verdict.level.word(), trial.verdict.words())),
         });
     }
@@ -57,7 +58,7 @@ fn set_in(line: &str, width: usize) -> String {
     }
 }
 
-fn figures(trial: &Trial, client: &Client) -> String {
+fn figures(trial: &Trial, client: &Client, praise: &str) -> String {
     let seconds = show_duration(Duration::from_secs_f64(client.seconds));
     let mut out = line(
         "requests",
@@ -77,7 +78,7 @@ fn figures(trial: &Trial, client: &Client) -> String {
     }
     out.push_str(&line("connections", &connections(&client.connections)));
     if client.errors.is_empty() {
-        let praise = if client.requests.ok > 0 { "; every byte of every reply was right" } else { "" };
+        let praise = if client.requests.ok > 0 { format!("; {praise}") } else { String::new() };
         out.push_str(&line("errors", &format!("none{praise}")));
     }
     for error in &client.errors {
