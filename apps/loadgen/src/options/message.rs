@@ -249,6 +249,8 @@ mod tests {
         assert_eq!(said.size, 9);
         let json = serde_json::to_value(&said.protocol).unwrap();
         assert_eq!(json["messages"][0], r"SET {sequence:3}\r\n");
+        let read_again: crate::ping::Protocol = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(read_again, said.protocol);
         assert_eq!((&json["expect"], &json["replies"][0]), (&"resp".into(), &"+OK".into()));
         assert_eq!(load(&["-m", "x", "--expect", "close"]).unwrap().reconnect, Some(1));
         assert_eq!(load(&["-m", "-x", "--expect", "line", "--reply", "-ERR"]).unwrap().size, 2);

@@ -118,7 +118,13 @@ fn a_password_is_said_first_and_a_missing_one_is_told() {
     let ran = short(server.address, &ping);
     assert_eq!((ran.code, ran.classes()), (Some(1), vec!["unexpected".to_owned()]));
     assert!(ran.stderr.contains("-NOAUTH"), "{}", ran.stderr);
-    all(&short(server.address, &[&ping[..], &["-e", "-1", r"AUTH sesam\r\n"]].concat()));
+    let password = ["-e", "-1", r"AUTH sesam\r\n"];
+    all(&short(server.address, &[&ping[..], &password].concat()));
+    // in an open loop, and where a request waits for its connection, the greeting comes first as well
+    let open = ["--protocol", "redis-ping", "-c", "3", "-R", "500"];
+    for more in [[].as_slice(), &["--reconnect", "5"]] {
+        assert!(all(&short(server.address, &[&open[..], &password, more].concat())) > 20);
+    }
 }
 
 #[test]
