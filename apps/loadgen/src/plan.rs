@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ping::Protocol;
+
 /// Descriptors for everything that is no connection.
 pub const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -20,8 +22,10 @@ pub struct Load {
     pub stop: Stop,
     /// Client threads.
     pub threads: usize,
-    /// Bytes of a message.
+    /// Bytes of a message; where the user says what it is, of the longest.
     pub size: usize,
+    /// What is sent and what must come back.
+    pub protocol: Protocol,
     /// Requests under way on one connection.
     pub depth: usize,
     /// Load before the measuring, in seconds in a report.

@@ -116,9 +116,13 @@ fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
     let limit = units::show_duration(load.timeout);
     match client.ending {
         Ending::Completed if client.requests.ok > 0 => {}
-        Ending::Completed => verdict.add(Level::Failed, "not one right reply came in the measured time"),
-        Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
         // what went wrong says more than that nothing went right
+        Ending::Completed => {
+            judge_errors(verdict, client);
+            verdict.add(Level::Failed, "not one right reply came in the measured time");
+            return;
+        }
+        Ending::Interrupted => verdict.add(Level::Invalid, "interrupted: the figures are partial"),
         Ending::NotServed if client.errors.iter().any(|error| error.class != Class::TimedOut) => {
             judge_errors(verdict, client);
             verdict.add(Level::Failed, format!("no right reply came within {limit}"));
@@ -127,7 +131,10 @@ fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
         Ending::NotServed => {
             verdict.add(
                 Level::Failed,
-                format!("connections were accepted, but nothing was answered within {limit}: is it an echo server?"),
+                format!(
+                    "connections were accepted, but nothing was answered within {limit}: {}",
+                    load.protocol.doubt()
+                ),
             );
         }
         Ending::Stalled => {
@@ -140,13 +147,16 @@ fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
 }
 
 fn judge_errors(verdict: &mut Verdict, client: &Client) {
-    for error in &client.errors {
+    // what came back says more than that something did not: it is what the user is told in one line
+    let wrong = |error: &&ErrorCount| matches!(error.class, Class::Corrupt | Class::Unexpected);
+    let (first, others) = (client.errors.iter().filter(wrong), client.errors.iter().filter(|e| !wrong(e)));
+    for error in first {
+        let what = client.first_wrong.as_ref().map(|wrong| format!(": {wrong}")).unwrap_or_default();
+        verdict.add(Level::Failed, format!("{}{what}", show_error(error)));
+    }
+    for error in others {
         let level = if error.class == Class::ClientSide { Level::Invalid } else { Level::Failed };
-        let mut reason = show_error(error);
-        if let Some(wrong) = client.first_wrong.as_ref().filter(|_| error.class == Class::Corrupt) {
-            reason = format!("{reason}: {wrong}");
-        }
-        verdict.add(level, reason);
+        verdict.add(level, show_error(error));
     }
     if !client.requests.balanced {
         verdict.add(Level::Invalid, "the books do not balance: this is a bug in loadgen");
@@ -200,6 +210,9 @@ fn judge_schedule(verdict: &mut Verdict, client: &Client) {
 /// `3 connections reset by the server (connection reset by peer), 5 requests lost`.
 #[must_use]
 pub fn show_error(error: &ErrorCount) -> String {
+    if error.class == Class::Unexpected {
+        return format!("{} with an unexpected reply", units::plural(error.requests, "request"));
+    }
     let mut text = format!("{} {}", units::plural(error.connections, "connection"), error.class.words());
     if let Some(meaning) = &error.meaning {
         text.push_str(&format!(" ({meaning})"));

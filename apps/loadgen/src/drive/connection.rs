@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use crate::ping::{Ping, Stamp};
+use crate::ping::{Ping, Protocol, Stamp};
 
 /// Where a slot stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +52,11 @@ pub struct Connection {
 impl Connection {
     /// An empty slot with memory for its messages.
     #[must_use]
-    pub fn new(size: usize, depth: usize) -> Self {
+    pub fn new(protocol: &Protocol, size: usize, depth: usize) -> Self {
         Self {
             stream: None,
             state: State::Empty,
-            ping: Ping::new(size, depth),
+            ping: Ping::new(protocol, size, depth),
             sent: 0,
             failures: 0,
             established: false,

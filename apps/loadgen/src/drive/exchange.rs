@@ -15,7 +15,10 @@ use super::phase::Phase;
 use super::worker::Worker;
 use crate::measure::Class;
 use crate::pace;
-use crate::ping::Stamp;
+use crate::ping::framing::Expect;
+use crate::ping::message::shown;
+use crate::ping::{Protocol, Stamp, Wrong, preset};
+use crate::plan::Load;
 
 impl Worker<'_> {
     pub(super) fn on_event(&mut self, event: &Event, now: u64) {
@@ -80,11 +83,22 @@ impl Worker<'_> {
         let tally = &mut self.tallies[self.stretch];
         tally.opened += 1;
         tally.connect.record(now - since, 1);
-        if let Some(stamp) = connection.pending.take() {
+        connection.ping.greet(now);
+        self.ready(slot, now);
+    }
+
+    /// A connection is open, or was greeted: what waits for it may be sent.
+    fn ready(&mut self, slot: usize, now: u64) {
+        let connection = &mut self.connections[slot];
+        // a greeting comes first, and all else waits for its reply
+        let may_ask = connection.ping.free() > 0;
+        if let Some(stamp) = connection.pending.take_if(|_| may_ask) {
             connection.ping.queue(1, stamp);
             self.flush(slot);
-        } else if self.phase.sends() {
+        } else if may_ask && self.phase.sends() {
             self.send_more(slot, now);
+        } else if !self.connections[slot].ping.to_send().is_empty() {
+            self.flush(slot);
         }
     }
 
@@ -121,27 +135,30 @@ impl Worker<'_> {
         let tally = &mut self.tallies[self.stretch];
         let reply = &mut self.window.reply;
         let mut uncorrected = self.open_loop.as_mut().map(|open| &mut open.uncorrected);
-        let (mut complete, mut now) = (0, 0);
+        let (mut complete, mut right, mut now) = (0, 0, 0);
         let closed = loop {
             let count = match connection.receive(&mut self.buffer) {
                 Ok(None) => break false,
                 Ok(Some(0)) => break true,
                 Ok(Some(count)) => count,
-                Err(e) => return self.fail(slot, failure::of_transfer(&e), e.raw_os_error()),
+                Err(e) => {
+                    self.count(slot, right, now);
+                    return self.fail(slot, failure::of_transfer(&e), e.raw_os_error());
+                }
             };
             now = self.shared.now();
-            match connection.ping.received(&self.buffer[..count], |stamp, n| {
+            let received = connection.ping.received(&self.buffer[..count], |stamp, n| {
+                right += n;
                 reply.record(now.saturating_sub(stamp.due), n);
                 if let Some(uncorrected) = &mut uncorrected {
                     uncorrected.record(now.saturating_sub(stamp.queued), n);
                 }
-            }) {
-                Ok(replies) => {
-                    complete += replies;
-                    tally.ok += replies as u64;
-                }
+            });
+            match received {
+                Ok(replies) => complete += replies,
                 Err(wrong) => {
-                    tally.losses.note_wrong(wrong);
+                    tally.losses.note_wrong(|| in_words(wrong, &self.buffer[..count], self.load));
+                    self.count(slot, right, now);
                     return self.fail(slot, Class::Corrupt, None);
                 }
             }
@@ -149,17 +166,20 @@ impl Worker<'_> {
                 break false;
             }
         };
-        if complete > 0 {
-            self.last_reply = now;
-            self.under_way.fewer(complete as u64, now);
-            self.window.ok += complete as u64;
-            connection.answered += complete as u64;
-            connection.failures = 0;
-            if !connection.served {
-                connection.served = true;
-                self.shared.note_served();
-            }
+        if closed {
+            now = self.shared.now();
+            complete += connection.ping.closed(|stamp, n| {
+                right += n;
+                reply.record(now.saturating_sub(stamp.due), n);
+                if let Some(uncorrected) = &mut uncorrected {
+                    uncorrected.record(now.saturating_sub(stamp.queued), n);
+                }
+            });
         }
+        if complete > 0 {
+            self.count(slot, right, now);
+        }
+        let connection = &mut self.connections[slot];
         if connection.ping.in_flight() == 0
             && self.load.reconnect.is_some_and(|limit| connection.sent >= limit)
         {
@@ -171,8 +191,36 @@ impl Worker<'_> {
             }
         } else if closed {
             self.fail(slot, Class::ClosedEarly, None);
+        } else if connection.ping.was_greeted() {
+            self.ready(slot, now);
         } else if complete > 0 && self.phase.sends() {
             self.send_more(slot, now);
+        }
+    }
+
+    /// Counts replies that are complete: the right ones, whose times are recorded, and those that the connection found
+    /// unexpected.
+    fn count(&mut self, slot: usize, right: u64, now: u64) {
+        let connection = &mut self.connections[slot];
+        let tally = &mut self.tallies[self.stretch];
+        let mut complete = right;
+        if let Some(unexpected) = connection.ping.unexpected() {
+            complete += unexpected.replies;
+            self.window.errors += unexpected.replies;
+            tally.losses.add_unexpected(unexpected);
+        }
+        if complete == 0 {
+            return;
+        }
+        tally.ok += right;
+        self.window.ok += right;
+        self.last_reply = now;
+        self.under_way.fewer(complete, now);
+        connection.answered += complete;
+        connection.failures = 0;
+        if !connection.served {
+            connection.served = true;
+            self.shared.note_served();
         }
     }
 
@@ -196,5 +244,27 @@ impl Worker<'_> {
         let due = now + pace::pause_after(connection.failures);
         connection.end(State::Pausing(due));
         self.next_sweep = self.next_sweep.min(due);
+    }
+}
+
+/// What was wrong; and what to write, if the user took the server for another one.
+#[cold]
+fn in_words(wrong: Wrong, came: &[u8], load: &Load) -> String {
+    let advice = match &load.protocol {
+        Protocol::Pattern => preset::recognise(came),
+        Protocol::Dialogue(dialogue) => match (wrong, &dialogue.expect) {
+            (Wrong::Surplus { .. }, Expect::Line) => {
+                Some("has a reply several lines? --expect delim:STR, or resp for Redis")
+            }
+            (Wrong::Surplus { .. }, Expect::Delimiter(_)) => Some("--expect marker:STR skips what follows"),
+            (Wrong::Differs { .. }, _) => {
+                Some("where another reply than the message is right, --expect says so")
+            }
+            _ => None,
+        },
+    };
+    match advice {
+        Some(advice) => format!("{wrong}: what came is \"{}\": {advice}", shown(came)),
+        None => wrong.to_string(),
     }
 }

@@ -156,6 +156,8 @@ impl<'a> Worker<'a> {
             Arrivals::AtRate(rate) => Some(OpenLoop::new(rate, connections, poll.registry(), TIMER)?),
             Arrivals::AfterReply | Arrivals::OfKnee { .. } => None,
         };
+        let protocol = load.protocol.for_thread();
+        let connection = |_| Connection::new(&protocol, load.size, load.depth);
         let worker = Self {
             index,
             load,
@@ -164,7 +166,7 @@ impl<'a> Worker<'a> {
             arrivals,
             poll,
             buffer: vec![0; BUFFER].into_boxed_slice(),
-            connections: (0..connections).map(|_| Connection::new(load.size, load.depth)).collect(),
+            connections: (0..connections).map(connection).collect(),
             sources: Sources::new(target.address, load.churns(), load.connections, index * 7),
             phase: Phase::Ramp,
             arrived: false,
@@ -218,7 +220,7 @@ impl<'a> Worker<'a> {
             if now >= self.window_end() {
                 self.hand_over(now);
             }
-            self.shared.progress[self.index].set(self.tallies[0].ok + self.tallies[1].ok);
+            self.shared.progress[self.index].set(self.tallies[0].replies() + self.tallies[1].replies());
             if now >= self.next_sweep {
                 self.sweep(now);
             }
@@ -328,7 +330,9 @@ impl<'a> Worker<'a> {
 
     /// Whether a reply is still awaited, other than on connections that nobody serves.
     fn busy(&self, now: u64) -> bool {
-        self.connections.iter().any(|c| c.in_flight() > 0 && !self.is_left_waiting(c, now))
+        // a connection that is greeted is busy, too
+        let awaits = |c: &Connection| c.in_flight() > 0 || c.ping.oldest().is_some();
+        self.connections.iter().any(|c| awaits(c) && !self.is_left_waiting(c, now))
     }
 
     /// A connection that waits for its very first reply while others are served: a pool with fewer workers than

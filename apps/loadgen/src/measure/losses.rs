@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ping::Wrong;
+use crate::ping::Unexpected;
 
-/// Why a connection failed. Every failure has exactly one class.
+/// Why a connection failed, or a request on one that goes on. Every failure has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
@@ -22,6 +22,8 @@ pub enum Class {
     TimedOut,
     /// A reply was not what had been sent.
     Corrupt,
+    /// A reply came whole and was not what it must be. The connection goes on.
+    Unexpected,
     /// This machine could not: no ports, descriptors or memory left. Says nothing about the server.
     ClientSide,
     /// Anything else; the error number says what.
@@ -39,6 +41,7 @@ impl Class {
             Self::ClosedEarly => "closed early",
             Self::TimedOut => "timed out",
             Self::Corrupt => "corrupt",
+            Self::Unexpected => "unexpected",
             Self::ClientSide => "client side",
             Self::Other => "other",
         }
@@ -66,7 +69,7 @@ pub struct Loss {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
     by_cause: BTreeMap<(Class, Option<i32>), Loss>,
-    first_wrong: Option<Wrong>,
+    first_wrong: Option<String>,
 }
 
 impl Losses {
@@ -78,14 +81,28 @@ impl Losses {
     }
 
     /// Keeps the first wrong reply: it shows what kind of wrong to look for.
-    pub fn note_wrong(&mut self, wrong: Wrong) {
-        self.first_wrong.get_or_insert(wrong);
+    pub fn note_wrong(&mut self, wrong: impl FnOnce() -> String) {
+        self.first_wrong.get_or_insert_with(wrong);
+    }
+
+    /// Replies were not what they must be; no connection was lost.
+    pub fn add_unexpected(&mut self, unexpected: Unexpected) {
+        self.by_cause.entry((Class::Unexpected, None)).or_default().requests += unexpected.replies;
+        if let Some(first) = unexpected.first {
+            self.note_wrong(|| first);
+        }
+    }
+
+    /// Replies that were not what they must be.
+    #[must_use]
+    pub fn unexpected(&self) -> u64 {
+        self.by_cause.get(&(Class::Unexpected, None)).map_or(0, |loss| loss.requests)
     }
 
     /// The first wrong reply, if any.
     #[must_use]
-    pub fn first_wrong(&self) -> Option<Wrong> {
-        self.first_wrong
+    pub fn first_wrong(&self) -> Option<&str> {
+        self.first_wrong.as_deref()
     }
 
     /// Adds another thread's losses.
@@ -96,7 +113,7 @@ impl Losses {
             sum.requests += loss.requests;
         }
         if self.first_wrong.is_none() {
-            self.first_wrong = other.first_wrong;
+            self.first_wrong.clone_from(&other.first_wrong);
         }
     }
 
@@ -134,5 +151,14 @@ mod tests {
         assert!(sum.iter().any(|(class, errno, loss)| {
             (class, errno, loss) == (Class::Reset, Some(104), Loss { connections: 2, requests: 6 })
         }));
+    }
+
+    #[test]
+    fn an_unexpected_reply_costs_a_request_and_no_connection() {
+        let mut losses = Losses::default();
+        losses.add_unexpected(Unexpected { replies: 2, first: Some("one".to_owned()) });
+        losses.add_unexpected(Unexpected { replies: 1, first: Some("two".to_owned()) });
+        assert_eq!((losses.connections(), losses.requests(), losses.unexpected()), (0, 3, 3));
+        assert_eq!(losses.first_wrong(), Some("one"));
     }
 }

@@ -44,6 +44,12 @@ impl Tally {
         }
     }
 
+    /// Replies that came back complete, right or not.
+    #[must_use]
+    pub fn replies(&self) -> u64 {
+        self.ok + self.losses.unexpected()
+    }
+
     /// Adds another thread's tally, or another stretch.
     pub fn merge(&mut self, other: &Self) {
         self.scheduled += other.scheduled;

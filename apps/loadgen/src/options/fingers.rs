@@ -13,7 +13,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("--rps", "requests per second are -R {}"),
     ("-l", "the message size is -s {}"),
     ("--length", "the message size is -s {}"),
-    ("-m", "the message size is -s {}"),
     ("-b", "the message size is -s {}"),
     ("--latency", "the percentiles are always shown"),
     ("-L", "the percentiles are always shown"),

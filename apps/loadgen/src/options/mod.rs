@@ -3,6 +3,7 @@
 mod compare;
 mod costs;
 mod fingers;
+mod message;
 mod modes;
 mod output;
 mod pin;
@@ -65,7 +66,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
     }
 }
 
-/// Puts a load on a TCP server, checks every byte that comes back, and compares concurrency models honestly.
+/// Puts a load on any TCP server that answers requests, checks what comes back, and compares concurrency models honestly.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
@@ -78,7 +79,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Put a load on an echo server that is running already
+    /// Put a load on a server that is running already: an echo server, or any other with -m and --expect
     #[command(after_help = EXAMPLES)]
     Run(run::RunOptions),
     /// Start servers, tcp-echo in each concurrency model or any others, and measure them side by side
@@ -135,6 +136,9 @@ struct Common {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+    // last: its heading holds for all that follows
+    #[command(flatten)]
+    message: message::MessageOptions,
 }
 
 impl Common {
@@ -166,6 +170,11 @@ Examples:
   loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
   loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
   loadgen run 127.0.0.1:12000 -n 1m -o result.json  a million requests, kept as JSON
+  loadgen run 127.0.0.1:6379 --protocol redis-ping  your Redis; -P 16 as redis-benchmark pipelines
+  loadgen run 127.0.0.1:6379 -e -m 'SET k{sequence:8} v\r\n' --expect resp --reply +OK
+                                                    your own commands, each reply checked
+  loadgen run 127.0.0.1:80 -e -m 'GET / HTTP/1.0\r\n\r\n' --expect close --reply 're:^HTTP/1.. 200'
+                                                    HTTP, a connection for each request
 
 The load is a closed loop: a connection sends its next request when a reply has come. That measures
 throughput and service time; it says nothing about latency under a load that does not wait.

@@ -9,17 +9,19 @@ use common::units;
 
 use super::Common;
 use super::costs::CostOptions;
+use super::message::SIZE_MAX;
+use crate::ping::Protocol;
+use crate::ping::framing::Expect;
 use crate::plan::{Bystanders, Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
 const THREADS_MAX: u64 = 128;
-const SIZE_MAX: u64 = 64 << 20;
 const DEPTH_MAX: u64 = 65_536;
 /// All messages of all connections together.
 const MEMORY_MAX: u64 = 1 << 30;
 
-/// Put a load on an echo server that is running already
+/// Put a load on a server that is running already: an echo server, or any other with -m and --expect
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
     /// The server: a name or an address, and a port; for IPv6 `[::1]:12000`
@@ -78,16 +80,20 @@ pub(super) fn load(
 ) -> Result<Load, Failure> {
     let connections = within("-c", common.connections, CONNECTIONS_MAX)?;
     let threads = within("-t", common.threads, THREADS_MAX)?;
-    let size = within("-s", common.size, SIZE_MAX)?;
     let depth = within("-P", common.pipeline, DEPTH_MAX)?;
+    let protocol = common.message.protocol(depth)?;
+    let (size, named) = match &protocol {
+        Protocol::Pattern => (within("-s", common.size, SIZE_MAX)?, "-s "),
+        Protocol::Dialogue(dialogue) => (dialogue.longest(), "messages of "),
+    };
     if threads > connections {
         return Err(Failure::usage(format!(
             "-t {threads}: more threads than connections (-c {connections}): some would have nothing to do"
         )));
     }
-    if (connections * depth) as u64 * (size as u64 + 8) > MEMORY_MAX {
+    if (connections * depth) as u64 * (size as u64 + 16) > MEMORY_MAX {
         return Err(Failure::usage(format!(
-            "-c {connections} × -P {depth} × -s {size}: the messages would fill more than 1 GiB: make one of them smaller"
+            "-c {connections} × -P {depth} × {named}{size}: the messages would fill more than 1 GiB: make one of them smaller"
         )));
     }
     if stop == Stop::After(Duration::ZERO) {
@@ -104,12 +110,24 @@ pub(super) fn load(
     if common.interval < Duration::from_millis(100) {
         return Err(Failure::usage("-i is too short: at least 100ms; write for example -i 1s"));
     }
+    let reconnect = match &protocol {
+        Protocol::Dialogue(dialogue) if dialogue.expect == Expect::Close => match reconnect {
+            None | Some(1) => Some(1),
+            Some(more) => {
+                return Err(Failure::usage(format!(
+                    "--reconnect {more}: with --expect close each connection carries 1 request; leave it out"
+                )));
+            }
+        },
+        _ => reconnect,
+    };
     let arrivals = common.rate.arrivals(seed, matches!(stop, Stop::After(_)))?;
     Ok(Load {
         connections,
         stop,
         threads,
         size,
+        protocol,
         depth,
         warmup,
         reconnect,
@@ -134,7 +152,7 @@ fn resolve(name: &str) -> Result<(String, Vec<SocketAddr>), Failure> {
     let plain = name.strip_prefix("tcp://").unwrap_or(name);
     if let Some((scheme, _)) = plain.split_once("://") {
         return Err(Failure::usage(format!(
-            "{name}: {scheme} is not spoken here: write HOST:PORT of a TCP echo server"
+            "{name}: {scheme} is not spoken here: write HOST:PORT of a TCP server"
         )));
     }
     if !plain.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0)) {

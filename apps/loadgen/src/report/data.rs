@@ -294,7 +294,7 @@ pub struct Books {
     pub scheduled: u64,
     /// Came back complete and right.
     pub ok: u64,
-    /// Were under way on connections that failed.
+    /// Were under way on connections that failed, or were answered otherwise than they must be.
     pub lost: Vec<ErrorCount>,
     /// Under way at the end.
     pub in_flight_at_end: u64,
@@ -332,9 +332,9 @@ pub struct ErrorCount {
     pub errno: Option<i32>,
     /// The kernel's words for it.
     pub meaning: Option<String>,
-    /// Connections that failed so.
+    /// Connections that failed so; none where the connection goes on.
     pub connections: u64,
-    /// Requests that were in flight on them.
+    /// Requests that were in flight on them, or had an unexpected reply.
     pub requests: u64,
 }
 
@@ -375,7 +375,7 @@ impl Client {
             open: outcome.schedule.as_ref().map(|schedule| Open::of(schedule, measured, seconds)),
             connect: (connect.count > 0).then_some(connect),
             errors: counts(&whole),
-            first_wrong: whole.first_wrong().map(|wrong| wrong.to_string()),
+            first_wrong: whole.first_wrong().map(str::to_owned),
             cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
             fairness: Fairness::of(&outcome.replies_of_each),

@@ -87,6 +87,7 @@ fn steps(plan: &SelftestPlan, ceiling: Option<f64>) -> Vec<Step> {
         stop: Stop::After(plan.duration),
         threads: 1,
         size: SIZE,
+        protocol: crate::ping::Protocol::Pattern,
         depth: 1,
         warmup: Duration::from_millis(200),
         reconnect: None,

@@ -9,6 +9,7 @@ use loadgen::drive::Ending;
 use loadgen::measure::Class;
 use loadgen::measure::Quantiles;
 use loadgen::measure::verdict::{Level, Limit, Verdict};
+use loadgen::ping::Protocol;
 use loadgen::plan::{Arrivals, Bystanders, Load, Stop};
 use loadgen::report::data::{
     Accounting, Books, Client, Connections, Cost, ErrorCount, Fairness, NamedLoad, Report, SCHEMA, Subject,
@@ -85,6 +86,7 @@ pub(crate) fn load(reconnect: Option<u64>) -> Load {
         stop: Stop::After(Duration::from_secs(2)),
         threads: 1,
         size: 64,
+        protocol: Protocol::Pattern,
         depth: 1,
         warmup: Duration::from_millis(500),
         reconnect,

@@ -8,6 +8,8 @@ mod costs;
 mod doubts;
 mod formats;
 mod others;
+mod protocol;
+mod real;
 mod rows;
 mod run;
 mod selftest;

@@ -19,12 +19,13 @@ const NAME: usize = 14;
 #[must_use]
 pub(super) fn render(report: &Report, rows: &[&Row], width: usize) -> String {
     let mut out = String::new();
+    let praise = report.workloads.first().map_or("", |workload| workload.load.protocol.praise());
     for trial in &report.trials {
         if report.trials.len() > 1 {
             out.push_str(&format!("trial {}\n", trial.trial));
         }
         out.push_str(&match &trial.client {
-            Some(client) => figures(trial, client, accounting(report, trial)),
+            Some(client) => figures(trial, client, accounting(report, trial), praise),
             None => line("verdict", &format!("{}: {}", trial.verdict.level.word(), trial.verdict.words())),
         });
     }
@@ -61,7 +62,7 @@ fn accounting<'a>(report: &'a Report, trial: &Trial) -> Option<&'a Accounting> {
     report.subjects.iter().find(|subject| subject.name == trial.subject)?.accounting.as_ref()
 }
 
-fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>) -> String {
+fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>, praise: &str) -> String {
     let seconds = show_duration(Duration::from_secs_f64(client.seconds));
     let mut out = line(
         "requests",
@@ -81,7 +82,7 @@ fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>) -> S
     }
     out.push_str(&line("connections", &connections(&client.connections)));
     if client.errors.is_empty() {
-        let praise = if client.requests.ok > 0 { "; every byte of every reply was right" } else { "" };
+        let praise = if client.requests.ok > 0 { format!("; {praise}") } else { String::new() };
         out.push_str(&line("errors", &format!("none{praise}")));
     }
     for error in &client.errors {

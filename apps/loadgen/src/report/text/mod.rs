@@ -6,7 +6,7 @@ mod checks;
 mod server;
 mod table;
 
-use common::units::{plural, show_count, show_duration, show_size};
+use common::units::{plural, show_count, show_duration};
 
 use super::{Report, notes};
 use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
@@ -112,11 +112,8 @@ pub fn head(report: &Report) -> Vec<String> {
 /// A load in one line.
 #[must_use]
 pub fn describe(load: &Load) -> String {
-    let mut text = format!(
-        "{}, {} messages",
-        plural(load.connections as u64, "connection"),
-        show_size(load.size as u64)
-    );
+    let mut text =
+        format!("{}, {}", plural(load.connections as u64, "connection"), load.protocol.words(load.size));
     if load.under_way() > 1 {
         text.push_str(&format!(", {} under way on each", load.under_way()));
     }

@@ -2,18 +2,17 @@
 //!
 //! How: a ring of `depth` messages lies ready, each an 8-byte header (connection, sequence number) and a body whose
 //! bytes differ by position. To send is to rewrite a header; to verify is to compare what came with the ring itself:
-//! one `memcmp`, no copy. Times are numbers that the caller passes in: there is no clock, no socket, no file here.
-//! Cost: `depth × (size + 8)` bytes a connection, allocated once. Where it breaks: only an echo passes; another
-//! protocol needs another `Ping`.
+//! one `memcmp`, no copy. Cost: `depth × (size + 16)` bytes a connection, allocated once. Where it breaks: only an echo
+//! passes; everything else is spoken by [`super::framed`].
 
-use std::fmt;
+use super::{Stamp, Wrong};
 
 /// Bytes of the header: connection and sequence number. A shorter message carries as much of it as fits.
 const HEADER: usize = 8;
 
-/// What is under way on one connection.
+/// What is under way on one connection to an echo server.
 #[derive(Debug)]
-pub struct Ping {
+pub struct Echo {
     size: usize,
     depth: usize,
     ring: Box<[u8]>,
@@ -34,54 +33,7 @@ pub struct Ping {
     unsent: usize,
 }
 
-/// When a request was due and when it was queued, in the caller's nanoseconds; in a closed loop both are the same.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stamp {
-    /// When it should have been sent.
-    pub due: u64,
-    /// When it was handed to the connection.
-    pub queued: u64,
-}
-
-impl Stamp {
-    /// Of a request that is due when it is queued.
-    #[must_use]
-    pub fn now(now: u64) -> Self {
-        Self { due: now, queued: now }
-    }
-}
-
-/// A reply that is not what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
-    /// A byte differs.
-    Differs {
-        /// Its position within the message.
-        offset: usize,
-        /// What was sent.
-        expected: u8,
-        /// What came back.
-        got: u8,
-    },
-    /// More bytes came than were sent.
-    Surplus {
-        /// How many more.
-        bytes: usize,
-    },
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Differs { offset, expected, got } => {
-                write!(f, "byte {offset} of a reply was 0x{got:02x} where 0x{expected:02x} was sent")
-            }
-            Self::Surplus { bytes } => write!(f, "{bytes} more bytes came back than were sent"),
-        }
-    }
-}
-
-impl Ping {
+impl Echo {
     /// Memory for `depth` messages of `size` bytes; both at least 1.
     #[must_use]
     pub fn new(size: usize, depth: usize) -> Self {
@@ -131,7 +83,7 @@ impl Ping {
         (self.in_flight > 0).then(|| self.stamps[self.tail].queued)
     }
 
-    /// Queues `count` new messages, at most [`Ping::free`].
+    /// Queues `count` new messages, at most [`Echo::free`].
     pub fn queue(&mut self, count: usize, stamp: Stamp) {
         debug_assert!(count <= self.free(), "the ring is full");
         for _ in 0..count {
@@ -154,7 +106,7 @@ impl Ping {
         &self.ring[self.send_at..end]
     }
 
-    /// The first `count` bytes of [`Ping::to_send`] have been sent.
+    /// The first `count` bytes of [`Echo::to_send`] have been sent.
     pub fn sent(&mut self, count: usize) {
         self.unsent -= count;
         self.send_at += count;
@@ -192,7 +144,7 @@ impl Ping {
         Ok(())
     }
 
-    /// Finds the byte that [`Ping::compare`] stumbled over.
+    /// Finds the byte that [`Echo::compare`] stumbled over.
     #[cold]
     fn difference(&self, at: usize, bytes: &[u8]) -> Wrong {
         let expected = self.ring[at..].iter().chain(&self.ring[..at]);
@@ -244,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Queues `count` messages and returns what goes over the wire.
-    fn send(ping: &mut Ping, count: usize, now: u64) -> Vec<u8> {
+    fn send(ping: &mut Echo, count: usize, now: u64) -> Vec<u8> {
         ping.queue(count, Stamp::now(now));
         let mut wire = Vec::new();
         while !ping.to_send().is_empty() {
@@ -256,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_reply_may_not_come_before_its_request_was_sent() {
-        let mut ping = Ping::new(16, 2);
+        let mut ping = Echo::new(16, 2);
         ping.restart(1);
         ping.queue(1, Stamp::now(0));
         let early = ping.to_send().to_vec();
@@ -265,7 +217,7 @@ mod tests {
 
     #[test]
     fn time_counts_from_the_queueing_of_each_message() {
-        let mut ping = Ping::new(8, 4);
+        let mut ping = Echo::new(8, 4);
         ping.restart(1);
         let mut wire = send(&mut ping, 2, 100);
         wire.extend(send(&mut ping, 1, 150));
@@ -278,7 +230,7 @@ mod tests {
     #[test]
     fn the_reply_of_another_connection_or_an_earlier_request_is_wrong() {
         for size in [1, 3, 8, 64] {
-            let (mut one, mut other) = (Ping::new(size, 1), Ping::new(size, 1));
+            let (mut one, mut other) = (Echo::new(size, 1), Echo::new(size, 1));
             one.restart(1);
             other.restart(2);
             let foreign = send(&mut other, 1, 0);
@@ -298,7 +250,7 @@ mod tests {
             bursts in prop::collection::vec(1_usize..6, 1..20),
             cuts in prop::collection::vec(1_usize..100, 1..20),
         ) {
-            let mut ping = Ping::new(size, depth);
+            let mut ping = Echo::new(size, depth);
             ping.restart(9);
             let (mut wire, mut queued, mut complete) = (Vec::new(), 0, 0);
             let mut cuts = cuts.iter().cycle();
@@ -323,7 +275,7 @@ mod tests {
             flip in 1_u8..=255,
             how in 0..3,
         ) {
-            let mut ping = Ping::new(size, depth);
+            let mut ping = Echo::new(size, depth);
             ping.restart(4);
             let mut wire = send(&mut ping, depth, 0);
             let at = at.index(wire.len());
