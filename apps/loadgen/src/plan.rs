@@ -205,8 +205,8 @@ pub struct RunPlan {
     pub name: String,
     /// What the name means; the first that accepts a connection is taken.
     pub addresses: Vec<SocketAddr>,
-    /// The load.
-    pub load: Load,
+    /// The loads, one after the other, each with its name.
+    pub loads: Vec<(String, Load)>,
     /// Whose cost is counted.
     pub costs: Costs,
     /// The rest.

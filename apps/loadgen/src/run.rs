@@ -24,59 +24,50 @@ use crate::trial::{Label, Seen};
 /// # Errors
 /// Nothing could be measured at all.
 pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
-    let cpus = placement::allowed_cpus();
-    report.placement = placement::place(&plan.manner.pin, &cpus);
-    // the server is not ours to place; and more threads than CPUs would only stand in each other's way
-    report.placement.server.clear();
-    let named = matches!(plan.manner.pin, Pin::At { .. });
-    if report.placement.client.len() < plan.load.threads && !named {
-        report.placement.client.clear();
-    }
-    let address = choose(&plan.addresses, plan.load.timeout);
-    let target = Target { name: plan.name.clone(), address, serves: Serves::Unknown };
-    report.workloads =
-        vec![NamedLoad { name: name(&plan.load).to_owned(), scenario: None, load: plan.load.clone() }];
-    let (whose, accounting) = accounted::of(&plan.costs, address);
-    if let Some(whose) = &whose {
-        report.placement = account::place(whose, report.placement, report.platform.cpus_online);
-    }
-    report.subjects =
-        vec![Subject { name: plan.name.clone(), command_line: None, workers: None, accounting }];
-    let whole = span(&plan.load) * plan.manner.trials;
+    let site = Site::find(plan, &mut report);
+    let whole = plan.loads.iter().map(|(_, load)| span(load)).sum::<Duration>() * plan.manner.trials;
     let progress = Progress::new(plan.manner.quiet, whole);
     let begin = Instant::now();
     for number in 1..=plan.manner.trials {
-        let of = if plan.manner.trials > 1 {
-            format!(" (trial {number} of {})", plan.manner.trials)
-        } else {
-            String::new()
-        };
-        progress.begin(&format!("measuring {}{of}", plan.name));
-        let trial = measure(plan, &target, whose.as_ref(), &report, number, || {
-            progress.reach(begin.elapsed(), whole);
-        });
-        let trial = match trial {
-            // nothing was measured at all: a report would only say so at length
-            Err(failure) if report.trials.is_empty() => {
-                progress.finish();
-                return Err(failure);
+        for (name, load) in &plan.loads {
+            progress.begin(&step(plan, number, name));
+            let label = Label { trial: number, workload: name.clone(), subject: plan.name.clone() };
+            let trial = site.measure(load, label.clone(), &report, || progress.reach(begin.elapsed(), whole));
+            let trial = match trial {
+                // nothing was measured at all: a report would only say so at length
+                Err(failure) if report.trials.is_empty() => {
+                    progress.finish();
+                    return Err(failure);
+                }
+                Err(failure) => label.failed(&failure.message),
+                Ok(trial) => trial,
+            };
+            // also between two trials, or in one that was over too soon to notice
+            report.interrupted = signals::stop_requested().is_some();
+            if report.trials.is_empty() || !has_nothing(&trial) {
+                report.add(trial);
+                save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
             }
-            Err(failure) => label(plan, number).failed(&failure.message),
-            Ok(trial) => trial,
-        };
-        // also between two trials, or in one that was over too soon to notice
-        report.interrupted = signals::stop_requested().is_some();
-        if !report.trials.is_empty() && has_nothing(&trial) {
-            break;
-        }
-        report.add(trial);
-        save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
-        if report.interrupted {
-            break;
+            if report.interrupted {
+                progress.finish();
+                return Ok(report);
+            }
         }
     }
     progress.finish();
     Ok(report)
+}
+
+/// What is measured now, for the eyes of who waits.
+fn step(plan: &RunPlan, number: u32, name: &str) -> String {
+    let mut text = format!("measuring {}", plan.name);
+    if plan.loads.len() > 1 {
+        text.push_str(&format!(", {name}"));
+    }
+    if plan.manner.trials > 1 {
+        text.push_str(&format!(" (trial {number} of {})", plan.manner.trials));
+    }
+    text
 }
 
 /// Interrupted before it had anything to tell.
@@ -87,44 +78,81 @@ fn has_nothing(trial: &Trial) -> bool {
         .is_some_and(|client| client.ending == Ending::Interrupted && client.requests.ok == 0)
 }
 
-fn label(plan: &RunPlan, number: u32) -> Label {
-    Label { trial: number, workload: name(&plan.load).to_owned(), subject: plan.name.clone() }
+/// A server that is there already.
+#[derive(Debug)]
+pub struct Site {
+    target: Target,
+    /// Its processes, if they are known.
+    whose: Option<Whose>,
 }
 
-fn measure(
-    plan: &RunPlan,
-    target: &Target,
-    whose: Option<&Whose>,
-    report: &Report,
-    number: u32,
-    tick: impl Fn(),
-) -> Result<Trial, Failure> {
-    let mut machine = Watched::begin();
-    let mut account = whose.map(|whose| Account::open(whose.clone(), &plan.load));
-    let mut death = None;
-    let outcome = drive::run(target, &plan.load, &report.placement.client, &mut |moment| {
-        // looking at the server is none of the measured time's work
-        if moment != Moment::Start {
-            machine.look(moment);
+impl Site {
+    /// Looks for it and says in the report what was found: placement, loads, the server.
+    #[must_use]
+    pub fn find(plan: &RunPlan, report: &mut Report) -> Self {
+        report.placement = placement::place(&plan.manner.pin, &placement::allowed_cpus());
+        // the server is not ours to place; and more threads than CPUs would only stand in each other's way
+        report.placement.server.clear();
+        let named = matches!(plan.manner.pin, Pin::At { .. });
+        let threads = plan.loads.iter().map(|(_, load)| load.threads).max().unwrap_or(1);
+        if report.placement.client.len() < threads && !named {
+            report.placement.client.clear();
         }
-        if let Some(account) = &mut account {
-            account.look(moment);
-            death = account.gone();
+        let timeout = plan.loads.first().map_or(Duration::from_secs(5), |(_, load)| load.timeout);
+        let address = choose(&plan.addresses, timeout);
+        let named_load = |(name, load): &(String, Load)| NamedLoad {
+            name: name.clone(),
+            scenario: None,
+            load: load.clone(),
+        };
+        report.workloads = plan.loads.iter().map(named_load).collect();
+        let (whose, accounting) = accounted::of(&plan.costs, address);
+        if let Some(whose) = &whose {
+            report.placement = account::place(whose, report.placement.clone(), report.platform.cpus_online);
         }
-        if moment == Moment::Start {
-            machine.look(moment);
-        }
-        if moment == Moment::Tick {
-            tick();
-        }
-        death.is_none()
-    })?;
-    death = death.or_else(|| account.as_ref().and_then(Account::gone));
-    let client = Client::of(&outcome, &plan.load);
-    let server = account.filter(|_| death.is_none()).and_then(|account| account.cost(&client, report));
-    let troubles = death.map(|why| format!("died in the run: {why}")).into_iter().collect();
-    let seen = Seen { client, server, machine, troubles, provoked: false };
-    Ok(label(plan, number).judged(&plan.load, report, seen))
+        report.subjects =
+            vec![Subject { name: plan.name.clone(), command_line: None, workers: None, accounting }];
+        Self { target: Target { name: plan.name.clone(), address, serves: Serves::Unknown }, whose }
+    }
+
+    /// One trial.
+    ///
+    /// # Errors
+    /// Nothing could be measured.
+    pub fn measure(
+        &self,
+        load: &Load,
+        label: Label,
+        report: &Report,
+        tick: impl Fn(),
+    ) -> Result<Trial, Failure> {
+        let mut machine = Watched::begin();
+        let mut account = self.whose.as_ref().map(|whose| Account::open(whose.clone(), load));
+        let mut death = None;
+        let outcome = drive::run(&self.target, load, &report.placement.client, &mut |moment| {
+            // looking at the server is none of the measured time's work
+            if moment != Moment::Start {
+                machine.look(moment);
+            }
+            if let Some(account) = &mut account {
+                account.look(moment);
+                death = account.gone();
+            }
+            if moment == Moment::Start {
+                machine.look(moment);
+            }
+            if moment == Moment::Tick {
+                tick();
+            }
+            death.is_none()
+        })?;
+        death = death.or_else(|| account.as_ref().and_then(Account::gone));
+        let client = Client::of(&outcome, load);
+        let server = account.filter(|_| death.is_none()).and_then(|account| account.cost(&client, report));
+        let troubles = death.map(|why| format!("died in the run: {why}")).into_iter().collect();
+        let seen = Seen { client, server, machine, troubles, provoked: false };
+        Ok(label.judged(load, report, seen))
+    }
 }
 
 /// The first address that accepts a connection; the only one, or else the first one, unseen: the trial itself will
@@ -145,10 +173,6 @@ pub fn span(load: &Load) -> Duration {
             Stop::After(span) => span,
             Stop::Requests(_) => Duration::from_secs(5),
         }
-}
-
-fn name(load: &Load) -> &'static str {
-    if load.reconnect == Some(1) { "churn" } else { "persistent" }
 }
 
 /// Why this report is a failure, in one line; `None`: it is none.

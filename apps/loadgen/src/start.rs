@@ -29,7 +29,7 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Keep(order) => keeper::keep(&order),
         Asked::Become(order) => Err(become_server::become_server(&order)),
         Asked::Run(plan) => {
-            prepare(plan.load.connections)?;
+            prepare(plan.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
             finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner)
         }
         Asked::Compare(plan) => {

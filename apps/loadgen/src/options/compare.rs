@@ -81,25 +81,29 @@ impl CompareOptions {
         let [duration, warmup] = if self.quick { [700, 200] } else { [2000, 500] }.map(Duration::from_millis);
         let seed = self.common.seed();
         let stop = Stop::After(self.duration.unwrap_or(duration));
-        let load = run::load(&self.common, stop, self.warmup.unwrap_or(warmup), None, seed)?;
+        let mut bases = Vec::new();
+        for connections in run::sweep(&self.common)? {
+            let load = run::load(&self.common, connections, stop, self.warmup.unwrap_or(warmup), None, seed)?;
+            bases.push(Base { load, quick: self.quick, room: room(), seed });
+        }
         let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
         let manner = self.common.manner(trials, Pin::Auto)?;
         let others =
             self.servers.iter().map(|text| servers::understand(text)).collect::<Result<Vec<_>, _>>()?;
+        let most = bases.iter().map(|base| base.load.connections).max().unwrap_or(1);
         let mut contenders = Vec::new();
         if others.is_empty() || !self.modes.is_empty() {
-            contenders = built_in(self.modes, self.tcp_echo, load.connections)?;
+            contenders = built_in(self.modes, self.tcp_echo, most)?;
         }
         contenders.extend(others);
         servers::check_names(&contenders)?;
         let ready_within = self.ready_timeout;
-        let base = Base { load, quick: self.quick, room: room(), seed };
         let all = self.scenario.iter().flat_map(|named| match named {
             Named::One(scenario) => std::slice::from_ref(scenario),
             Named::All => Scenario::value_variants(),
         });
         let scenarios = without_repeats(&all.copied().collect::<Vec<_>>());
-        let workloads = scenarios::workloads(&scenarios, &base);
+        let workloads = scenarios::sweep(&scenarios, &bases);
         Ok(ComparePlan { scenarios, contenders, ready_within, workloads, seed, manner })
     }
 }

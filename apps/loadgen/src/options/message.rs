@@ -204,7 +204,7 @@ mod tests {
     fn load(line: &[&str]) -> Result<Load, String> {
         let line = ["loadgen", "run", "127.0.0.1:9"].iter().chain(line).map(Into::into);
         match parse(line).map_err(|failure| failure.message)? {
-            Asked::Run(plan) => Ok(plan.load),
+            Asked::Run(mut plan) => Ok(plan.loads.remove(0).1),
             other => panic!("{other:?}"),
         }
     }

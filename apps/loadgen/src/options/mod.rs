@@ -96,9 +96,9 @@ enum Command {
 /// What both commands take.
 #[derive(Debug, Args)]
 struct Common {
-    /// Connections in total, over all client threads
-    #[arg(short = 'c', long, value_name = "N", default_value = "50", value_parser = units::count)]
-    connections: u64,
+    /// Connections in total, over all client threads; a list, 1,10,100, is measured number by number
+    #[arg(short = 'c', long, value_name = "N", default_value = "50", value_delimiter = ',', value_parser = units::count)]
+    connections: Vec<u64>,
     /// Client threads
     #[arg(short = 't', long, value_name = "N", default_value = "1", value_parser = fingers::threads)]
     threads: u64,

@@ -16,6 +16,8 @@ use crate::plan::{Bystanders, Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
+/// Numbers of connections in a list.
+const SWEEP_MAX: usize = 32;
 const THREADS_MAX: u64 = 128;
 const DEPTH_MAX: u64 = 65_536;
 /// All messages of all connections together.
@@ -57,7 +59,18 @@ impl RunOptions {
             Some(requests) => Stop::Requests(requests),
             None => Stop::After(self.duration.unwrap_or(Duration::from_secs(5))),
         };
-        let load = load(&self.common, stop, self.warmup, self.reconnect, self.common.seed())?;
+        let seed = self.common.seed();
+        let name = match self.reconnect {
+            Some(1) => "churn",
+            // what differs between the loads is enough to tell them apart
+            _ if self.common.connections.len() > 1 => "",
+            _ => "persistent",
+        };
+        let mut loads = Vec::new();
+        for connections in sweep(&self.common)? {
+            let load = load(&self.common, connections, stop, self.warmup, self.reconnect, seed)?;
+            loads.push((swept(name, connections, &self.common), load));
+        }
         let manner = self.common.manner(self.trials, Pin::Auto)?;
         if matches!(&manner.pin, Pin::At { server, .. } if !server.is_empty()) {
             return Err(Failure::usage(
@@ -66,19 +79,20 @@ impl RunOptions {
         }
         let costs = self.costs.understand()?;
         let (name, addresses) = resolve(&self.target)?;
-        Ok(RunPlan { name, addresses, load, costs, manner })
+        Ok(RunPlan { name, addresses, loads, costs, manner })
     }
 }
 
 /// Checks what can be checked without doing anything.
 pub(super) fn load(
     common: &Common,
+    connections: u64,
     stop: Stop,
     warmup: Duration,
     reconnect: Option<u64>,
     seed: u64,
 ) -> Result<Load, Failure> {
-    let connections = within("-c", common.connections, CONNECTIONS_MAX)?;
+    let connections = within("-c", connections, CONNECTIONS_MAX)?;
     let threads = within("-t", common.threads, THREADS_MAX)?;
     let depth = within("-P", common.pipeline, DEPTH_MAX)?;
     let protocol = common.message.protocol(depth)?;
@@ -137,6 +151,30 @@ pub(super) fn load(
         ramp: common.ramp,
         interval: common.interval,
     })
+}
+
+/// The numbers of connections, each once.
+pub(super) fn sweep(common: &Common) -> Result<Vec<u64>, Failure> {
+    let mut numbers: Vec<u64> = Vec::new();
+    for number in &common.connections {
+        if !numbers.contains(number) {
+            numbers.push(*number);
+        }
+    }
+    if numbers.len() > SWEEP_MAX {
+        return Err(Failure::usage(format!("-c: a list has at most {SWEEP_MAX} numbers")));
+    }
+    Ok(numbers)
+}
+
+/// The name of a load, with its number of connections if there are several.
+pub(super) fn swept(name: &str, connections: u64, common: &Common) -> String {
+    if common.connections.len() > 1 {
+        let connections = units::plural(connections, "connection");
+        if name.is_empty() { connections } else { format!("{name}, {connections}") }
+    } else {
+        name.to_owned()
+    }
 }
 
 fn within(option: &str, value: u64, max: u64) -> Result<usize, Failure> {

@@ -20,7 +20,7 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
         notes.extend(client_limited(&rows));
     }
     for row in &rows {
-        let name = &row.subject;
+        let name = if report.command == Verb::Compare { &row.subject } else { &row.workload };
         let level = row.verdict.level;
         if level == Level::Ok {
             continue;

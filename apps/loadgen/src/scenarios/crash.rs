@@ -50,8 +50,7 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
     CRASHES
         .iter()
         .filter_map(|(what, _)| {
-            let list: Vec<String> =
-                rows.iter().filter(|row| row.workload.ends_with(what)).map(sentence).collect();
+            let list: Vec<String> = rows.iter().filter(|row| words::is(row, what)).map(sentence).collect();
             (!list.is_empty()).then(|| format!("{what}: {}.", list.join("; ")))
         })
         .collect()

@@ -74,6 +74,27 @@ pub fn workloads(scenarios: &[Scenario], base: &Base) -> Vec<Workload> {
     scenarios.iter().flat_map(|scenario| (experiment(*scenario).workloads)(base)).collect()
 }
 
+/// The same for several numbers of connections: a load that differs between them says so in its name.
+#[must_use]
+pub fn sweep(scenarios: &[Scenario], bases: &[Base]) -> Vec<Workload> {
+    let of_each: Vec<Vec<Workload>> = bases.iter().map(|base| workloads(scenarios, base)).collect();
+    let Some((first, others)) = of_each.split_first() else { return Vec::new() };
+    let mut all = Vec::new();
+    for (index, workload) in first.iter().enumerate() {
+        let same =
+            others.iter().all(|other| other.get(index).is_some_and(|other| other.load == workload.load));
+        for each in if same { &of_each[..1] } else { &of_each[..] } {
+            let Some(mut workload) = each.get(index).cloned() else { continue };
+            if !same {
+                let connections = common::units::plural(workload.load.connections as u64, "connection");
+                workload.name = format!("{}, {connections}", workload.name);
+            }
+            all.push(workload);
+        }
+    }
+    all
+}
+
 /// Brings what a report says of its experiments up to date.
 pub fn conclude(report: &mut Report, scenarios: &[Scenario]) {
     report.scenarios.clear();

@@ -41,11 +41,11 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
     for subject in words::subjects(rows) {
         let steps: Vec<String> = rows
             .iter()
-            .filter(|row| row.subject == subject && !row.workload.ends_with(KNEE))
+            .filter(|row| row.subject == subject && !words::is(row, KNEE))
             .filter_map(|row| {
                 let offered = words::figure(row, Figure::OfferedPerSecond)?;
                 let done = row.requests_per_second?.median;
-                let step = row.workload.rsplit(": ").next()?;
+                let step = words::what(row);
                 Some(format!(
                     "{step}: {:.0} % done, p99 {}",
                     done / offered * 100.0,

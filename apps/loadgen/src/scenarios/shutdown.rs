@@ -37,7 +37,7 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
             let lost = words::figure(row, Figure::RequestsLost)?;
             let left = words::figure(row, Figure::LeftAfterMs)
                 .map_or_else(|| "had to be killed".to_owned(), |ms| format!("was gone after {ms:.0} ms"));
-            let what = row.workload.rsplit(": ").next()?;
+            let what = words::what(row);
             Some(format!("{}, {what}: {lost:.0} requests lost; it {left}.", row.subject))
         })
         .collect()

@@ -18,9 +18,20 @@ pub(super) fn subjects(rows: &[Row]) -> Vec<String> {
     names
 }
 
-/// The row of a server under the load whose name ends so.
+/// The row of a server under the load of this name; of several numbers of connections, that of the most.
 pub(super) fn row<'a>(rows: &'a [Row], subject: &str, load: &str) -> Option<&'a Row> {
-    rows.iter().find(|row| row.subject == subject && row.workload.ends_with(load))
+    rows.iter().rfind(|row| row.subject == subject && is(row, load))
+}
+
+/// Whether a row is of the load of this name within its experiment.
+pub(super) fn is(row: &Row, load: &str) -> bool {
+    what(row) == load
+}
+
+/// The name of a row's load within its experiment, without its number of connections.
+pub(super) fn what(row: &Row) -> &str {
+    let name = row.workload.split_once(": ").map_or("", |(_, what)| what);
+    name.rsplit_once(", ").filter(|(_, number)| number.contains("connection")).map_or(name, |(what, _)| what)
 }
 
 /// The median of a figure that only some experiments measure.

@@ -8,6 +8,7 @@ mod table;
 
 use common::units::{plural, show_count, show_duration};
 
+use self::table::By;
 use super::{Report, notes};
 use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
 use crate::report::data::{NamedLoad, Verb};
@@ -33,12 +34,17 @@ pub fn render(report: &Report, view: View) -> String {
         out.push_str(&checks::render(&report.checks, view.width));
         return if view.colour { colour(&out) } else { out };
     }
+    if report.command == Verb::Run && report.workloads.len() > 1 {
+        out.push_str(&loads(report, view.width));
+    }
     for (index, workload) in report.workloads.iter().enumerate() {
         let rows: Vec<_> = report.summary.iter().filter(|row| row.workload == workload.name).collect();
         if rows.is_empty() {
             continue;
         }
-        out.push('\n');
+        if report.command == Verb::Compare || report.workloads.len() == 1 {
+            out.push('\n');
+        }
         let others = |other: &NamedLoad| other.scenario != workload.scenario;
         let scenario = report.scenarios.iter().find(|s| Some(&s.name) == workload.scenario.as_ref());
         if let Some(scenario) = scenario.filter(|_| index == 0 || others(&report.workloads[index - 1])) {
@@ -49,8 +55,8 @@ pub fn render(report: &Report, view: View) -> String {
         }
         if report.command == Verb::Compare {
             out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
-            out.push_str(&table::render(&rows, view.width));
-        } else {
+            out.push_str(&table::render(&rows, By::Server, view.width));
+        } else if report.workloads.len() == 1 {
             out.push_str(&block::render(report, &rows, view.width));
         }
         for note in notes::for_workload(report, &workload.name) {
@@ -69,6 +75,17 @@ pub fn render(report: &Report, view: View) -> String {
     if view.colour { colour(&out) } else { out }
 }
 
+/// One server under several loads.
+fn loads(report: &Report, width: usize) -> String {
+    let mut out = String::from("\n");
+    if let Some(first) = report.workloads.first() {
+        out.push_str(&wrap(&format!("each: {}", describe(&first.load)), width, ""));
+    }
+    let rows: Vec<_> = report.summary.iter().collect();
+    out.push_str(&table::render(&rows, By::Load, width));
+    out
+}
+
 /// A sentence of an experiment: `crash theory: A panic ends …`.
 fn set_in(scenario: &str, what: &str, text: &str, width: usize) -> String {
     wrap(&format!("{scenario} {what}: {text}"), width, "")
@@ -82,6 +99,7 @@ pub fn head(report: &Report) -> Vec<String> {
         (Verb::Run, [subject], [workload]) => {
             format!("loadgen run {}: {}", subject.name, describe(&workload.load))
         }
+        (Verb::Run, [subject], loads) => format!("loadgen run {}: {} loads", subject.name, loads.len()),
         (Verb::Selftest, _, _) => {
             "loadgen selftest: this program against an echo in its own process".to_owned()
         }
