@@ -111,5 +111,10 @@ mod tests {
         assert!(complaint("loadgen run 127.0.0.1:9 --arrivals poisson").contains("-R"));
         assert!(complaint("loadgen frob").contains("frob"));
         assert!(complaint("loadgen").contains("loadgen run HOST:PORT"));
+        assert!(complaint("loadgen 127.0.0.1:9 -t 10s").contains("did you mean -d 10s?"));
+        assert!(matches!(
+            parse(["loadgen", "-c", "5", "127.0.0.1:9"].map(Into::into).into_iter()),
+            Ok(crate::options::Asked::Run(_))
+        ));
     }
 }

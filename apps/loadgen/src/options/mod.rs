@@ -43,7 +43,10 @@ pub enum Asked {
 /// # Errors
 /// A usage failure: one line that says what is wrong and what would be right.
 pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Asked, Failure> {
-    let arguments: Vec<_> = arguments.collect();
+    let mut arguments: Vec<_> = arguments.collect();
+    if names_only_a_target(&arguments) {
+        arguments.insert(1, "run".into());
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(e) if !e.use_stderr() => return Ok(Asked::Print(e.to_string())),
@@ -64,6 +67,17 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
             "no command was given: write `loadgen run HOST:PORT` or `loadgen compare`, or see `loadgen --help`",
         )),
     }
+}
+
+/// `loadgen 127.0.0.1:6379 -c 10` is `loadgen run …`.
+fn names_only_a_target(arguments: &[std::ffi::OsString]) -> bool {
+    let texts: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+    let is_verb = |text: &str| Cli::command().get_subcommands().any(|verb| verb.get_name() == text);
+    let is_target = |text: &str| {
+        let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        !text.starts_with('-') && port.is_some()
+    };
+    texts.iter().any(|text| is_target(text)) && !texts.iter().any(|text| is_verb(text) || *text == "help")
 }
 
 /// Puts a load on any TCP server that answers requests, checks what comes back, and compares concurrency models honestly.

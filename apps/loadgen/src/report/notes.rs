@@ -20,7 +20,8 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
         notes.extend(client_limited(&rows));
     }
     for row in &rows {
-        let name = if report.command == Verb::Compare { &row.subject } else { &row.workload };
+        let one = report.subjects.len() == 1 && report.workloads.len() > 1;
+        let name = if one { &row.workload } else { &row.subject };
         let level = row.verdict.level;
         if level == Level::Ok {
             continue;
