@@ -58,7 +58,7 @@ impl RunOptions {
             None => Stop::After(self.duration.unwrap_or(Duration::from_secs(5))),
         };
         let load = load(&self.common, stop, self.warmup, self.reconnect, self.common.seed())?;
-        let manner = self.common.manner(self.trials, Pin::Auto)?;
+        let manner = self.common.manner(self.trials, Pin::Auto, None)?;
         if matches!(&manner.pin, Pin::At { server, .. } if !server.is_empty()) {
             return Err(Failure::usage(
                 "--pin server=…: run does not start its server and cannot place it: write --pin client=LIST, and start the server with taskset -c LIST",

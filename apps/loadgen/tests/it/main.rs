@@ -9,6 +9,7 @@ mod doubts;
 mod formats;
 mod others;
 mod protocol;
+mod ratios;
 mod real;
 mod rows;
 mod run;
