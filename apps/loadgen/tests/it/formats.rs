@@ -55,7 +55,7 @@ fn a_run_says_what_the_server_cost_or_why_that_is_not_known() {
     report.subjects[0].accounting = Some(Accounting::NotCounted("it hides".into()));
     report.trials[0].server = None;
     let text = render(&report, plain);
-    assert!(text.contains("server        its cost is not known: it hides"), "{text}");
+    assert!(text.contains("server           its cost is not known: it hides"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod compare;
 mod costs;
 mod doubts;
 mod formats;
+mod gates;
 mod others;
 mod protocol;
 mod ratios;
