@@ -96,10 +96,11 @@ pub fn compare(report: &Report, then: &Report, name: &str, noise: f64, allowed: 
             }
         }
     }
-    let together = figures.iter().filter(|(.., now, then)| now.len().min(then.len()) >= FEWEST).count();
+    let told = figures.iter().filter(|(.., now, then)| now.len().min(then.len()) >= FEWEST);
+    let told: Vec<Metric> = told.map(|(_, metric, ..)| *metric).collect();
     let seed = report.seed.unwrap_or(0);
     let changes = figures.into_iter().zip(0..).filter_map(|((row, metric, now, before), at)| {
-        let estimate = unpaired(&now, &before, together, seed.wrapping_add(at))?;
+        let estimate = unpaired(&now, &before, metric.together(&told), seed.wrapping_add(at))?;
         let trend = match (shown(&estimate, now.len().min(before.len()), noise), metric.more_is_better()) {
             (Shown::NoDifference, _) => Trend::NoDifference,
             (Shown::TooFew, _) => Trend::TooFew,

@@ -51,6 +51,19 @@ impl Metric {
         self == Self::RequestsPerSecond
     }
 
+    /// As how many intervals together one of this metric has to hold, among intervals of all these metrics: half of the
+    /// room for error belongs to the headline, the rest to all others alike.
+    #[must_use]
+    pub fn together(self, all: &[Self]) -> usize {
+        let headlines = all.iter().filter(|metric| **metric == Self::ALL[0]).count();
+        let others = all.len() - headlines;
+        match (headlines, others) {
+            (0, count) | (count, 0) => count,
+            _ if self == Self::ALL[0] => 2 * headlines,
+            _ => 2 * others,
+        }
+    }
+
     /// The figure of a trial; `None`: it was not measured, or is 0 and has no ratio.
     #[must_use]
     pub fn of(self, trial: &Trial) -> Option<f64> {
@@ -62,5 +75,24 @@ impl Metric {
             Self::MemoryPerConnection => server.and_then(|server| server.memory_per_connection),
         };
         figure.filter(|figure| figure.is_finite() && *figure > 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_of_all_intervals_add_up_to_one() {
+        use Metric::{CpuPerRequest, MemoryPerConnection, P99};
+        for all in [
+            &[CpuPerRequest][..],
+            &[P99, P99, MemoryPerConnection],
+            &[CpuPerRequest, CpuPerRequest, P99, P99, MemoryPerConnection],
+        ] {
+            let sum: f64 = all.iter().map(|metric| 1.0 / metric.together(all) as f64).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{all:?}: {sum}");
+        }
+        assert_eq!(CpuPerRequest.together(&[CpuPerRequest, P99, P99]), 2);
     }
 }

@@ -100,10 +100,11 @@ pub fn compare(report: &Report, reference: Option<&str>, noise: f64) -> Option<C
             }
         }
     }
-    let together = pairs.iter().filter(|(.., pairs)| pairs.above.len() >= FEWEST).count();
+    let told = pairs.iter().filter(|(.., pairs)| pairs.above.len() >= FEWEST);
+    let told: Vec<Metric> = told.map(|(_, _, metric, _)| *metric).collect();
     let seed = report.seed.unwrap_or(0);
     let ratios = pairs.into_iter().zip(0..).filter_map(|((workload, subject, metric, pairs), at)| {
-        let estimate = paired(&pairs.above, &pairs.below, together, seed.wrapping_add(at))?;
+        let estimate = paired(&pairs.above, &pairs.below, metric.together(&told), seed.wrapping_add(at))?;
         Some(Ratio {
             workload: workload.to_owned(),
             subject: subject.to_owned(),

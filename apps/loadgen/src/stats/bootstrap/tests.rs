@@ -7,8 +7,8 @@ use crate::stats::ratios::{NOISE, Shown, shown};
 
 /// Reports that are made up for each kind of noise.
 const REPORTS: usize = 1_000;
-/// Ratios of one report: four figures of two loads, less one.
-const TOGETHER: usize = 7;
+/// The ratios of one report, four figures of two loads less one, and as how many each of them has to hold.
+const TOGETHER: [usize; 7] = [4, 4, 10, 10, 10, 10, 10];
 
 impl Random {
     /// From 0 to 1.
@@ -67,9 +67,9 @@ fn claimed(above: &[f64], below: &[f64], together: usize, seed: u64) -> bool {
 fn reports_with_a_claim(spoil: Spoil, count: usize) -> f64 {
     let mut random = Random::new(0x5eed);
     let with = (0..REPORTS).filter(|report| {
-        let claims = (0..TOGETHER).filter(|_| {
+        let claims = TOGETHER.iter().filter(|together| {
             let (above, below) = trials(&mut random, spoil, count, 1.0);
-            claimed(&above, &below, TOGETHER, *report as u64)
+            claimed(&above, &below, **together, *report as u64)
         });
         claims.count() > 0
     });
@@ -82,7 +82,7 @@ fn the_same_program_under_two_names_shows_no_difference() {
     for (name, spoil) in SPOILS {
         for count in [3, 4, 5, 6, 10] {
             let wrong = reports_with_a_claim(spoil, count);
-            assert!(wrong <= 0.05, "{name}, {count} trials: a difference in {wrong} of the reports");
+            assert!(wrong <= 0.04, "{name}, {count} trials: a difference in {wrong} of the reports");
         }
     }
 }
@@ -90,13 +90,15 @@ fn the_same_program_under_two_names_shows_no_difference() {
 #[test]
 fn a_difference_of_a_tenth_is_found_in_figures_that_are_off_by_two_hundredths() {
     let mut random = Random::new(0x5eed);
-    for (count, together, least) in [(5, 1, 0.95), (5, TOGETHER, 0.85), (6, TOGETHER, 0.95), (10, 77, 0.95)] {
+    for (count, together, least) in
+        [(5, 2, 0.95), (5, 4, 0.85), (5, 10, 0.7), (6, 4, 0.95), (6, 10, 0.9), (10, 110, 0.95)]
+    {
         let found = (0..REPORTS).filter(|report| {
             let (above, below) = trials(&mut random, SPOILS[0].1, count, 1.1);
             claimed(&above, &below, together, *report as u64)
         });
         let power = found.count() as f64 / REPORTS as f64;
-        assert!(power >= least, "{count} trials, {together} intervals together: only {power}");
+        assert!(power >= least, "{count} trials, {together} together: only {power}");
     }
 }
 
@@ -112,7 +114,7 @@ fn an_interval_holds_the_truth() {
             (low..high).contains(&1.3) && (other.0..other.1).contains(&1.3)
         });
         let coverage = holds.count() as f64 / REPORTS as f64;
-        assert!((0.92..0.99).contains(&coverage), "{count} trials: {coverage}");
+        assert!((0.95..0.995).contains(&coverage), "{count} trials: {coverage}");
     }
 }
 
