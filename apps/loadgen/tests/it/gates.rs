@@ -56,8 +56,21 @@ fn a_suspect_run_ends_with_4_only_if_that_is_asked_for() {
 /// Runs five short trials with baselines under this folder.
 fn repeated(data: &Path, more: &[&str]) -> Ran {
     let server = correct().to_string();
-    let mut command =
-        loadgen(&["run", &server, "-c", "2", "-x", "5", "-d", "50ms", "-w", "10ms", "-J", "--quiet"]);
+    let mut command = loadgen(&[
+        "run",
+        &server,
+        "-c",
+        "2",
+        "-x",
+        "5",
+        "-d",
+        "50ms",
+        "-w",
+        "10ms",
+        "-J",
+        "--quiet",
+        "--no-server-cost",
+    ]);
     Ran::of(&command.args(more).env("XDG_DATA_HOME", data).output().unwrap())
 }
 
