@@ -28,7 +28,7 @@ impl Source {
     /// It decides what to do and does nothing of it.
     pub(crate) fn is_pure(&self) -> bool {
         let pure = ["session.rs", "wire.rs", "chat.rs", "ping.rs", "pace.rs", "measure.rs", "escape.rs"];
-        let folders = ["/src/measure/", "/src/chat/"];
+        let folders = ["/src/measure/", "/src/stats/", "/src/chat/"];
         self.is_program()
             && (pure.contains(&self.name()) || folders.iter().any(|folder| self.path.contains(folder)))
     }

@@ -5,13 +5,16 @@
 //! [`report`]; [`run`] and [`compare`] walk it, [`selftest`] walks it against itself, [`account`] says what the server
 //! spent, [`trial`] judges what came out, [`progress`] shows how far it is.
 //!
-//! [`ping`], [`pace`] and [`measure`] use no socket, file or clock: times are numbers that are passed in.
+//! [`stats`] says which differences were shown and which promises kept, [`gates`] what that means for the exit code.
+//!
+//! [`ping`], [`pace`], [`measure`] and [`stats`] use no socket, file or clock: times are numbers that are passed in.
 
 pub mod account;
 pub mod accounted;
 pub mod acts;
 pub mod compare;
 pub mod drive;
+pub mod gates;
 pub mod measure;
 pub mod options;
 pub mod pace;
@@ -23,5 +26,6 @@ pub mod run;
 pub mod scenarios;
 pub mod selftest;
 pub mod start;
+pub mod stats;
 pub mod subject;
 pub mod trial;

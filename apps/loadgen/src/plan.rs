@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gates::Gates;
 use crate::ping::Protocol;
 
 /// Descriptors for everything that is no connection.
@@ -184,7 +185,7 @@ pub enum Format {
 }
 
 /// What both commands have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Manner {
     /// How often each measurement is repeated.
     pub trials: u32,
@@ -196,6 +197,8 @@ pub struct Manner {
     pub json: bool,
     /// No progress on stderr.
     pub quiet: bool,
+    /// What the run is held to.
+    pub gates: Gates,
 }
 
 /// `loadgen run`: one server that is there already.

@@ -3,14 +3,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use common::exit::{DONE, FAILED, Failure};
+use common::exit::{DONE, Failure};
 use common::{clock, limits, signals};
 
 use crate::options::{self, Asked};
 use crate::plan::{self, Manner};
 use crate::report::data::{self, Verb};
 use crate::report::text::View;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, save, text};
 use crate::subject::{become_server, keeper, machine, placement::Placement};
 use crate::{compare, run, selftest};
 
@@ -30,15 +30,17 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Become(order) => Err(become_server::become_server(&order)),
         Asked::Run(plan) => {
             prepare(plan.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
-            finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner)
+            let earlier = plan.manner.gates.earlier()?;
+            finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner, earlier)
         }
         Asked::Compare(plan) => {
             prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
-            finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner)
+            let earlier = plan.manner.gates.earlier()?;
+            finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner, earlier)
         }
         Asked::Selftest(plan) => {
             prepare(0)?;
-            finish(selftest::selftest(&plan, blank(Verb::Selftest, &plan.manner))?, &plan.manner)
+            finish(selftest::selftest(&plan, blank(Verb::Selftest, &plan.manner))?, &plan.manner, None)
         }
     }
 }
@@ -72,20 +74,27 @@ fn blank(command: Verb, manner: &Manner) -> Report {
         workloads: Vec::new(),
         subjects: Vec::new(),
         summary: Vec::new(),
+        comparison: None,
+        promises: Vec::new(),
+        baseline: None,
         trials: Vec::new(),
         checks: Vec::new(),
     }
 }
 
-fn finish(report: Report, manner: &Manner) -> Result<ExitCode, Failure> {
+fn finish(mut report: Report, manner: &Manner, earlier: Option<Report>) -> Result<ExitCode, Failure> {
+    manner.gates.conclude(&mut report, earlier.as_ref());
+    // again, with what only the end could tell
+    let saved = save::save(&report, &manner.outputs);
     let text = if manner.json { json::render(&report) } else { text::render(&report, view()) };
     print(&text)?;
+    saved?;
+    manner.gates.keep(&report)?;
     if report.interrupted {
         let failure = Failure { message: "interrupted: the report is partial".to_owned(), code: INTERRUPTED };
         return Err(failure);
     }
-    run::complaint(&report)
-        .map_or(Ok(ExitCode::from(DONE)), |complaint| Err(Failure { message: complaint, code: FAILED }))
+    manner.gates.failure(&report).map_or(Ok(ExitCode::from(DONE)), Err)
 }
 
 fn view() -> View {

@@ -7,8 +7,10 @@ use common::units;
 
 use crate::drive::Ending;
 use crate::measure::Class;
+use crate::measure::checks;
+use crate::measure::room;
 use crate::measure::verdict::{self, Busy, Level, Plausible, Side, Verdict};
-use crate::plan::Load;
+use crate::plan::{Arrivals, Load};
 use crate::report::data::{Client, Cost, ErrorCount};
 use crate::report::{Report, Trial};
 use crate::subject::machine::{Between, Watched};
@@ -74,9 +76,24 @@ impl Label {
             verdict::doubt(&mut verdict, figures(&client, server.as_ref(), machine, cpus));
         }
         let whole = client.requests.ok > 0 && client.ending == Ending::Completed;
-        let limited_by = busy(&client, server.as_ref(), machine, report).filter(|_| whole);
+        let busy = busy(&client, server.as_ref(), machine, report).filter(|_| whole);
+        if whole {
+            let of_client = busy.map(|busy| busy.client.thread.max(busy.client.all));
+            check(&mut verdict, &client, load, machine, of_client);
+        }
         let mut trial = self.trial(verdict);
-        trial.limited_by = limited_by.map(verdict::limited_by);
+        trial.limited_by = busy.map(verdict::limited_by);
+        trial.client_headroom = busy.map(|busy| room::left(busy.client.thread.max(busy.client.all)));
+        trial.why_not_double = busy.map(|busy| {
+            let shares = room::Shares {
+                client: Some(busy.client.thread.max(busy.client.all)),
+                server: busy.server.map(|side| side.thread),
+                server_all: busy.server.map(|side| side.all),
+                machine: Some(busy.machine),
+                open_loop: load.open_loop(),
+            };
+            room::why_not_double(verdict::limited_by(busy), shares)
+        });
         trial.client = Some(client);
         trial.server = server;
         trial.machine = Some(machine);
@@ -104,11 +121,28 @@ impl Label {
             subject: self.subject,
             verdict,
             limited_by: None,
+            client_headroom: None,
+            why_not_double: None,
             client: None,
             server: None,
             machine: None,
             figures: BTreeMap::new(),
         }
+    }
+}
+
+/// The checks of a trial that came to its end.
+fn check(verdict: &mut Verdict, client: &Client, load: &Load, machine: Between, busy: Option<f64>) {
+    checks::doubt_client(verdict, busy, load.open_loop());
+    // a rate that is asked to change does
+    if !matches!(load.arrivals, Arrivals::AtRate(rate) if rate.from != rate.to) {
+        checks::doubt_drift(verdict, &client.intervals);
+    }
+    checks::doubt_retransmits(verdict, machine.segments_sent_again, machine.segments_sent);
+    let under_way = client.connections.served * load.under_way();
+    checks::hint_at_replies(verdict, &client.reply, under_way as u64);
+    if let Some(connect) = &client.connect {
+        checks::hint_at_connects(verdict, connect);
     }
 }
 

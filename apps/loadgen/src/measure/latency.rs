@@ -107,6 +107,12 @@ impl Latency {
         self.histogram.value_at_quantile(quantile)
     }
 
+    /// How many times lie from `low` to `high`, both in nanoseconds.
+    #[must_use]
+    pub fn between(&self, low: u64, high: u64) -> u64 {
+        self.histogram.count_between(low.clamp(1, LONGEST), high.clamp(1, LONGEST))
+    }
+
     fn encoded(&self) -> String {
         let mut bytes = Vec::new();
         // writing to memory cannot fail

@@ -4,8 +4,10 @@
 //! are added up, never averaged). Cost: about 0.4 MiB a thread, whatever the length of the run. Where it breaks: a
 //! time over a minute is counted as a minute, and the number of these is told.
 
+pub mod checks;
 pub mod latency;
 pub mod losses;
+pub mod room;
 pub mod series;
 pub mod under_way;
 pub mod verdict;

@@ -18,7 +18,8 @@ const OTHERS: f64 = 0.15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Nothing speaks against it.
+    /// Nothing speaks against it. A reason of this level is a hint.
+    #[serde(rename = "valid", alias = "ok")]
     Ok,
     /// It may be off; the reasons say why.
     Suspect,
@@ -33,7 +34,7 @@ impl Level {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Ok => "ok",
+            Self::Ok => "VALID",
             Self::Suspect => "SUSPECT",
             Self::Invalid => "INVALID",
             Self::Failed => "FAILED",

@@ -49,12 +49,15 @@ pub(super) struct CompareOptions {
     /// Load before each measuring, not counted [default: 0.5s, with --quick 0.2s]
     #[arg(short = 'w', long, value_name = "TIME", value_parser = units::duration)]
     warmup: Option<Duration>,
-    /// How often each is measured, in shuffled turns [default: 3, with --quick 2]
+    /// How often each is measured, in shuffled turns [default: 5, with --quick 3]
     #[arg(short = 'x', long, value_name = "N", value_parser = units::count)]
     trials: Option<u64>,
     /// In a quarter of the time, less exact
     #[arg(long)]
     quick: bool,
+    /// The server that the others are compared with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    reference: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -86,8 +89,8 @@ impl CompareOptions {
             let load = run::load(&self.common, connections, stop, self.warmup.unwrap_or(warmup), None, seed)?;
             bases.push(Base { load, quick: self.quick, room: room(), seed });
         }
-        let trials = self.trials.unwrap_or(if self.quick { 2 } else { 3 });
-        let manner = self.common.manner(trials, Pin::Auto)?;
+        // fewer than five show only large differences, fewer than three show none
+        let trials = self.trials.unwrap_or(if self.quick { 3 } else { 5 });
         let others =
             self.servers.iter().map(|text| servers::understand(text)).collect::<Result<Vec<_>, _>>()?;
         let most = bases.iter().map(|base| base.load.connections).max().unwrap_or(1);
@@ -104,8 +107,21 @@ impl CompareOptions {
         });
         let scenarios = without_repeats(&all.copied().collect::<Vec<_>>());
         let workloads = scenarios::sweep(&scenarios, &bases);
+        check_reference(self.reference.as_deref(), &contenders)?;
+        let manner = self.common.manner(trials, Pin::Auto, self.reference)?;
         Ok(ComparePlan { scenarios, contenders, ready_within, workloads, seed, manner })
     }
+}
+
+fn check_reference(name: Option<&str>, contenders: &[Contender]) -> Result<(), Failure> {
+    let Some(name) = name.filter(|name| contenders.iter().all(|contender| contender.name != **name)) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = contenders.iter().map(|contender| contender.name.as_str()).collect();
+    Err(Failure::usage(format!(
+        "--reference {name}: there is no such server; choose from {}",
+        names.join(", ")
+    )))
 }
 
 /// tcp-echo in these modes, or in those that are usual.

@@ -3,6 +3,7 @@
 mod compare;
 mod costs;
 mod fingers;
+mod gates;
 mod message;
 mod modes;
 mod output;
@@ -11,6 +12,7 @@ mod rate;
 mod run;
 mod selftest;
 mod servers;
+mod slo;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -150,9 +152,11 @@ struct Common {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
-    // last: its heading holds for all that follows
+    // last: their headings hold for all that follows
     #[command(flatten)]
     message: message::MessageOptions,
+    #[command(flatten)]
+    gates: gates::GateOptions,
 }
 
 impl Common {
@@ -162,24 +166,26 @@ impl Common {
         self.seed.unwrap_or_else(from_time)
     }
 
-    fn manner(&self, trials: u64, pin: Pin) -> Result<Manner, Failure> {
+    fn manner(self, trials: u64, pin: Pin, reference: Option<String>) -> Result<Manner, Failure> {
         let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
         let trials =
             u32::try_from(trials).ok().filter(|trials| (1..=1000).contains(trials)).ok_or_else(|| {
                 Failure::usage(format!("-x {trials}: a measurement is repeated 1 to 1000 times"))
             })?;
-        let pin = self.pin.clone().unwrap_or(pin);
+        let pin = self.pin.unwrap_or(pin);
         pin::check(&pin)?;
-        Ok(Manner { trials, pin, outputs, json: self.json, quiet: self.quiet })
+        let gates = self.gates.gates(u64::from(trials), reference)?;
+        Ok(Manner { trials, pin, outputs, json: self.json, quiet: self.quiet, gates })
     }
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  loadgen compare                                   all models side by side, about a minute
-  loadgen compare --quick                           the same in a quarter of it, less exact
+  loadgen compare                                   all models side by side, under two minutes
+  loadgen compare --quick                           the same in a quarter of it, less sure
   loadgen compare --server mine='./server -p {port}' --server other='python3 other.py {port}'
                                                     any servers that echo, side by side
+  loadgen run 127.0.0.1:12000 --slo 'p99<5ms,errors<0.1%'   exit code 3 if that is not kept
   loadgen run 127.0.0.1:12000                       50 connections, 64 B, 5 s
   loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
   loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
@@ -193,4 +199,5 @@ Examples:
 The load is a closed loop: a connection sends its next request when a reply has come. That measures
 throughput and service time; it says nothing about latency under a load that does not wait.
 
-Exit codes: 0 done · 1 failed (errors, wrong replies, no server) · 2 usage · 130 interrupted, report partial";
+Exit codes: 0 done · 1 failed (errors, wrong replies, no server) · 2 usage · 3 a promise broken (--slo) or a
+regression (--fail-on-regression) · 4 not a valid measurement (--strict) · 130 interrupted, report partial";

@@ -71,7 +71,7 @@ impl RunOptions {
             let load = load(&self.common, connections, stop, self.warmup, self.reconnect, seed)?;
             loads.push((swept(name, connections, &self.common), load));
         }
-        let manner = self.common.manner(self.trials, Pin::Auto)?;
+        let manner = self.common.manner(self.trials, Pin::Auto, None)?;
         if matches!(&manner.pin, Pin::At { server, .. } if !server.is_empty()) {
             return Err(Failure::usage(
                 "--pin server=…: run does not start its server and cannot place it: write --pin client=LIST, and start the server with taskset -c LIST",

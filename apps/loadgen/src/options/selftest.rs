@@ -8,6 +8,7 @@ use common::exit::Failure;
 use common::units;
 
 use super::{output, pin};
+use crate::gates::Gates;
 use crate::plan::{Manner, Pin, SelftestPlan};
 
 /// The longest time for each part.
@@ -43,7 +44,8 @@ impl SelftestOptions {
         }
         pin::check(&self.pin)?;
         let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
-        let manner = Manner { trials: 1, pin: self.pin, outputs, json: self.json, quiet: self.quiet };
+        let gates = Gates::default();
+        let manner = Manner { trials: 1, pin: self.pin, outputs, json: self.json, quiet: self.quiet, gates };
         Ok(SelftestPlan { duration: self.duration, seed: self.seed, manner })
     }
 }

@@ -11,6 +11,7 @@ use crate::drive::{Ending, Outcome, failure};
 use crate::measure::series::Point;
 use crate::measure::{self, Class, Losses, Quantiles, Tally, verdict::Limit, verdict::Verdict};
 use crate::plan::Load;
+use crate::stats::{baseline, ratios, slo};
 use crate::subject::machine::{Between, Platform};
 use crate::subject::placement::Placement;
 
@@ -46,6 +47,12 @@ pub struct Report {
     pub subjects: Vec<Subject>,
     /// Medians and ranges over the trials.
     pub summary: Vec<Row>,
+    /// All servers against one of them; there is none until the last trial is over, and of one server.
+    pub comparison: Option<ratios::Comparison>,
+    /// What became of each promise; none of a report that was interrupted.
+    pub promises: Vec<slo::Outcome>,
+    /// The change since an earlier report, where one was named.
+    pub baseline: Option<baseline::Comparison>,
     /// Each trial, in the order in which they were made.
     pub trials: Vec<Trial>,
     /// What a self-test found.
@@ -154,6 +161,10 @@ pub struct Trial {
     pub verdict: Verdict,
     /// What limited it.
     pub limited_by: Option<Limit>,
+    /// The share of its time that the client had left.
+    pub client_headroom: Option<f64>,
+    /// Why it was not twice as fast, in a sentence.
+    pub why_not_double: Option<String>,
     /// The client's figures; none if there was nothing to measure.
     pub client: Option<Client>,
     /// The server's figures; none if it is not ours.

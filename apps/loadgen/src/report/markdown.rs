@@ -1,7 +1,7 @@
 //! The tables for a document.
 
 use super::summary::Row;
-use super::text::{self, cells};
+use super::text::{self, cells, ratios};
 use super::{Report, notes};
 
 /// Heads, tables, notes.
@@ -19,6 +19,9 @@ pub fn render(report: &Report) -> String {
         }
         out.push_str(&format!("\n## {}\n\n{}\n\n", workload.name, text::describe(&workload.load)));
         out.push_str(&table(&rows));
+        if let Some(comparison) = &report.comparison {
+            out.push_str(&ratios::markdown(comparison, &workload.name));
+        }
         for note in notes::for_workload(report, &workload.name) {
             out.push_str(&format!("\n{note}\n"));
         }

@@ -3,11 +3,12 @@
 //! Every form is a pure function of a [`Report`]: value in, text out. None of them reads a clock, a file or the
 //! terminal, so the tests compare them with files.
 
-mod cheapest;
+pub mod claims;
 pub mod cost;
 pub mod csv;
 pub mod data;
 pub mod json;
+pub mod kept;
 pub mod markdown;
 pub mod notes;
 pub mod save;

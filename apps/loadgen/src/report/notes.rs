@@ -4,8 +4,8 @@ use common::units::plural;
 
 use super::data::Verb;
 use super::summary::Row;
-use super::{Report, cheapest};
-use crate::measure::verdict::{Level, Limit};
+use super::{Report, claims};
+use crate::measure::verdict::Level;
 use crate::trial::show_error;
 
 /// The notes for one load's table.
@@ -15,18 +15,17 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(rows.iter().filter_map(|row| partly_served(report, row)));
     notes.extend(rows.iter().filter_map(|row| left_out(row)));
-    notes.extend(cheapest::note(&rows));
     if report.command == Verb::Compare {
-        notes.extend(client_limited(&rows));
+        notes.extend(claims::of_workload(report, &rows));
     }
     for row in &rows {
         let one = report.subjects.len() == 1 && report.workloads.len() > 1;
         let name = if one { &row.workload } else { &row.subject };
-        let level = row.verdict.level;
-        if level == Level::Ok {
-            continue;
+        match (row.verdict.level, row.verdict.words()) {
+            (Level::Ok, hints) if hints.is_empty() => {}
+            (Level::Ok, hints) => notes.push(format!("{name}: a hint: {hints}.")),
+            (level, reasons) => notes.push(format!("{name}: {}: {reasons}.", level.word())),
         }
-        notes.push(format!("{name}: {}: {}.", level.word(), row.verdict.words()));
         if row.trials + row.left_out > 1 && !row.errors.is_empty() {
             let errors: Vec<String> = row.errors.iter().map(show_error).collect();
             notes.push(format!("{name}: in all trials together: {}.", errors.join("; ")));
@@ -42,6 +41,8 @@ pub fn for_report(report: &Report) -> Vec<String> {
     if report.interrupted {
         notes.push("INTERRUPTED: this report is partial.".to_owned());
     }
+    notes.extend(claims::promises(report));
+    notes.extend(claims::baseline(report));
     let several = report.summary.iter().any(|row| row.trials > 1);
     if report.command == Verb::Compare {
         notes.push(format!(
@@ -102,18 +103,6 @@ fn left_out(row: &Row) -> Option<String> {
             row.subject,
             row.trials,
             row.trials + row.left_out
-        )
-    })
-}
-
-fn client_limited(rows: &[&Row]) -> Option<String> {
-    let names: Vec<&str> =
-        rows.iter().filter(|r| r.limited_by == Some(Limit::Client)).map(|r| r.subject.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "Limited by the client: {}. The server was not busy all the time; its requests/s are a lower bound, its CPU \
-             for a request holds.",
-            names.join(", ")
         )
     })
 }

@@ -33,7 +33,8 @@ pub fn save(report: &Report, outputs: &[Output]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(name);

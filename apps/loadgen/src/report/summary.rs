@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::{Client, Cost, ErrorCount, Figure, Report, Trial};
 use crate::drive::Ending;
+use crate::measure::room;
 use crate::measure::verdict::{Limit, Reason, Verdict};
 
 /// The middle and the ends of some trials' figures.
@@ -64,6 +65,10 @@ pub struct Row {
     pub verdict: Verdict,
     /// What limited most trials.
     pub limited_by: Option<Limit>,
+    /// The share of its busiest thread's time that the client had left.
+    pub client_headroom: Option<Spread>,
+    /// Why it was not twice as fast, in a sentence.
+    pub why_not_double: Option<String>,
 }
 
 impl Spread {
@@ -94,12 +99,6 @@ impl Spread {
     pub fn percent(&self) -> f64 {
         if self.median == 0.0 { 0.0 } else { (self.high - self.low) / 2.0 / self.median * 100.0 }
     }
-
-    /// Whether the ranges share a value: then no difference was shown.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.low <= other.high && other.low <= self.high
-    }
 }
 
 /// The rows of a report, load by load, in the order of its servers; rows without any trial are left out.
@@ -108,17 +107,18 @@ pub fn rows(report: &Report) -> Vec<Row> {
     let mut rows = Vec::new();
     for workload in &report.workloads {
         for subject in &report.subjects {
-            let trials: Vec<&Trial> = report
-                .trials
-                .iter()
-                .filter(|trial| trial.workload == workload.name && trial.subject == subject.name)
-                .collect();
+            let trials = trials_of(report, &workload.name, &subject.name);
             if !trials.is_empty() {
                 rows.push(row(&trials, workload.load.connections));
             }
         }
     }
     rows
+}
+
+/// The trials of a row, in the order in which they were made.
+pub(crate) fn trials_of<'a>(report: &'a Report, workload: &str, subject: &str) -> Vec<&'a Trial> {
+    report.trials.iter().filter(|trial| trial.workload == workload && trial.subject == subject).collect()
 }
 
 fn row(trials: &[&Trial], requested: usize) -> Row {
@@ -152,12 +152,33 @@ fn row(trials: &[&Trial], requested: usize) -> Row {
         errors: add_up(&clients),
         verdict: worst(trials),
         limited_by: most_common(&counted),
+        client_headroom: Spread::of(counted.iter().filter_map(|trial| trial.client_headroom).collect()),
+        why_not_double: why(&counted),
     }
+}
+
+/// What limited most trials, with the median shares of those that it limited.
+fn why(trials: &[&Trial]) -> Option<String> {
+    let limit = most_common(trials)?;
+    let limited: Vec<&&Trial> = trials.iter().filter(|trial| trial.limited_by == Some(limit)).collect();
+    let median = |of: fn(&Trial) -> Option<f64>| {
+        Spread::of(limited.iter().filter_map(|trial| of(trial)).collect()).map(|spread| spread.median)
+    };
+    Some(room::why_not_double(
+        limit,
+        room::Shares {
+            client: median(|trial| Some(1.0 - trial.client_headroom?)),
+            server: median(|trial| trial.server.as_ref().map(|cost| cost.busiest_thread)),
+            server_all: median(|trial| trial.server.as_ref().map(|cost| cost.busy)),
+            machine: median(|trial| trial.machine.map(|machine| machine.busy)),
+            open_loop: limited.iter().any(|trial| trial.client.as_ref().is_some_and(|c| c.open.is_some())),
+        },
+    ))
 }
 
 /// The trials whose figures may stand in a table: those that completed and did not fail. Where all have failed, the
 /// completed ones stand there all the same: the verdict beside them says what they are worth.
-fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
+pub(crate) fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
     let completed = |trial: &&&Trial| {
         trial.client.as_ref().is_some_and(|c| c.ending == Ending::Completed && c.requests.ok > 0)
     };
@@ -229,8 +250,6 @@ mod tests {
         assert_eq!(Spread::of_times(vec![3.0, 1.0, 2.0]), Some(three));
         let even = Spread::of(vec![4.0, 2.0]).unwrap();
         assert_eq!((even.median, even.percent().round()), (3.0, 33.0));
-        assert!(even.overlaps(&Spread { median: 5.0, low: 4.0, high: 6.0, count: 2 }));
-        assert!(!even.overlaps(&Spread { median: 5.0, low: 4.5, high: 6.0, count: 2 }));
         // a percentile is one that was measured
         assert_eq!(Spread::of_times(vec![4.0, 2.0, 3.0, 9.0]).unwrap().median, 3.0);
         assert_eq!(Spread::of_times(vec![]), None);

@@ -15,6 +15,8 @@ pub struct Counters {
     busy: u64,
     total: u64,
     overflows: u64,
+    sent: u64,
+    sent_again: u64,
 }
 
 /// What happened on the machine between two moments.
@@ -25,6 +27,12 @@ pub struct Between {
     /// Connects that full listen queues of the whole machine dropped while ours were made; each costs its client a
     /// second.
     pub listen_overflows: u64,
+    /// TCP segments that this machine sent in the measured time, to whomever.
+    #[serde(default)]
+    pub segments_sent: u64,
+    /// Those of them that were sent again; on loopback there should be none.
+    #[serde(default)]
+    pub segments_sent_again: u64,
 }
 
 /// The counters at the turning points of a trial.
@@ -46,9 +54,16 @@ pub fn counters() -> Counters {
             t.user + t.nice + t.system + t.irq.unwrap_or(0) + t.softirq.unwrap_or(0) + t.steal.unwrap_or(0);
         (busy, busy + t.idle + t.iowait.unwrap_or(0))
     });
-    let overflows =
-        fs::read_to_string("/proc/net/netstat").ok().and_then(|text| overflows(&text)).unwrap_or(0);
-    Counters { busy, total, overflows }
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let (netstat, snmp) = (read("/proc/net/netstat"), read("/proc/net/snmp"));
+    let counter = |text: &str, table: &str, name: &str| counter(text, table, name).unwrap_or(0);
+    Counters {
+        busy,
+        total,
+        overflows: counter(&netstat, "TcpExt:", "ListenOverflows"),
+        sent: counter(&snmp, "Tcp:", "OutSegs"),
+        sent_again: counter(&snmp, "Tcp:", "RetransSegs"),
+    }
 }
 
 impl Watched {
@@ -78,15 +93,23 @@ impl Watched {
         });
         let last = if connecting { self.end.or(self.connected) } else { self.connected };
         let overflows = last.map_or(0, |last| last.overflows.saturating_sub(self.before.overflows));
-        Between { busy, listen_overflows: overflows }
+        let measured = |of: fn(&Counters) -> u64| {
+            self.start.zip(self.end).map_or(0, |(start, end)| of(&end).saturating_sub(of(&start)))
+        };
+        Between {
+            busy,
+            listen_overflows: overflows,
+            segments_sent: measured(|counters| counters.sent),
+            segments_sent_again: measured(|counters| counters.sent_again),
+        }
     }
 }
 
-/// `ListenOverflows` of `/proc/net/netstat`: a line of names, then a line of numbers.
-fn overflows(netstat: &str) -> Option<u64> {
-    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+/// A number of `/proc/net/netstat` or `/proc/net/snmp`: a line of names, then a line of numbers.
+fn counter(text: &str, table: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(table));
     let (names, numbers) = (lines.next()?, lines.next()?);
-    let at = names.split_whitespace().position(|name| name == "ListenOverflows")?;
+    let at = names.split_whitespace().position(|other| other == name)?;
     numbers.split_whitespace().nth(at)?.parse().ok()
 }
 
@@ -145,23 +168,36 @@ mod tests {
 
     #[test]
     fn overflows_count_only_while_connects_are_made() {
-        let at = |busy: u64, overflows: u64| Counters { busy, total: 2 * busy, overflows };
+        let at = |busy: u64, overflows: u64| Counters {
+            busy,
+            total: 2 * busy,
+            overflows,
+            sent: 100 * busy,
+            sent_again: busy,
+        };
+        let quiet = |busy: f64, listen_overflows: u64, sent: u64| Between {
+            busy,
+            listen_overflows,
+            segments_sent: sent,
+            segments_sent_again: sent / 100,
+        };
         let watched = Watched {
             before: at(0, 10),
             connected: Some(at(10, 13)),
             start: Some(at(20, 17)),
             end: Some(at(30, 31)),
         };
-        assert_eq!(watched.between(false), Between { busy: 0.5, listen_overflows: 3 });
-        assert_eq!(watched.between(true), Between { busy: 0.5, listen_overflows: 21 });
+        assert_eq!(watched.between(false), quiet(0.5, 3, 1000));
+        assert_eq!(watched.between(true), quiet(0.5, 21, 1000));
         let broken_off = Watched { start: None, end: None, ..watched };
-        assert_eq!(broken_off.between(true), Between { busy: 0.0, listen_overflows: 3 });
+        assert_eq!(broken_off.between(true), quiet(0.0, 3, 0));
     }
 
     #[test]
-    fn overflows_are_found_by_name() {
+    fn counters_are_found_by_name() {
         let text = "TcpExt: A ListenOverflows B\nTcpExt: 1 17 3\nIpExt: X\nIpExt: 5\n";
-        assert_eq!(overflows(text), Some(17));
-        assert_eq!(overflows("TcpExt: A\nTcpExt: 1\n"), None);
+        assert_eq!(counter(text, "TcpExt:", "ListenOverflows"), Some(17));
+        assert_eq!(counter(text, "IpExt:", "X"), Some(5));
+        assert_eq!(counter("TcpExt: A\nTcpExt: 1\n", "TcpExt:", "ListenOverflows"), None);
     }
 }

@@ -111,6 +111,23 @@ fn all_modes_are_those_of_the_server() {
     assert!(String::from_utf8_lossy(&other.stderr).contains("is it tcp-echo"), "{other:?}");
 }
 
+/// And the reference can be chosen; one trial shows nothing, and says so.
+#[test]
+fn the_servers_are_compared_with_the_reference() {
+    let script = format!("ready {}; hold", correct());
+    let options = ["--modes", "thread,process", "--workloads", "persistent", "--reference"];
+    let ran = Fake::new(&script).ran(&[&options[..], &["process", "-J"]].concat());
+    let comparison = ran.json()["comparison"].clone();
+    assert_eq!((&comparison["reference"], ran.code), (&"process".into(), Some(0)), "{}", ran.stderr);
+    let ratio = &comparison["ratios"][0];
+    assert_eq!((&ratio["subject"], &ratio["shown"]), (&"thread".into(), &"too_few".into()), "{comparison}");
+    let text = Fake::new(&script).ran(&[&options[..], &["thread"]].concat()).stdout;
+    assert!(text.contains("Ratios to thread") && text.contains("why not double?"), "{text}");
+    let wrong = Fake::new(&script).ran(&[&options[..], &["red"]].concat());
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("choose from thread, process"), "{}", wrong.stderr);
+}
+
 #[test]
 fn a_server_that_cannot_start_costs_its_own_row_only() {
     let script = format!(
@@ -125,7 +142,7 @@ fn a_server_that_cannot_start_costs_its_own_row_only() {
     let report = ran.json();
     // The machine may raise doubts ("others used …"); the server's own row may not fail.
     let level = row(&report, "thread")["verdict"]["level"].as_str().unwrap();
-    assert!(["ok", "suspect"].contains(&level), "{report}");
+    assert!(["valid", "suspect"].contains(&level), "{report}");
     assert!(row(&report, "thread")["requests_per_second"]["median"].as_f64() > Some(0.0));
     let process = row(&report, "process");
     assert_eq!(process["verdict"]["level"], "failed");
@@ -217,7 +234,7 @@ fn only_connections_above_the_workers_may_wait_for_ever() {
     let ran = Fake::new(&script).ran(&more);
     let report = ran.json();
     let few = row(&report, &format!("pool ({workers} workers)"));
-    assert!(["ok", "suspect"].contains(&few["verdict"]["level"].as_str().unwrap()), "{few}");
+    assert!(["valid", "suspect"].contains(&few["verdict"]["level"].as_str().unwrap()), "{few}");
     assert_eq!(few["served"], workers, "{few}");
     for hangs in ["thread", "pool (64 workers)"] {
         let row = row(&report, hangs);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use loadgen::drive::Ending;
+use loadgen::gates::Gates;
 use loadgen::measure::Class;
 use loadgen::measure::Quantiles;
 use loadgen::measure::verdict::{Level, Limit, Verdict};
@@ -54,7 +55,7 @@ fn a_run_says_what_the_server_cost_or_why_that_is_not_known() {
     report.subjects[0].accounting = Some(Accounting::NotCounted("it hides".into()));
     report.trials[0].server = None;
     let text = render(&report, plain);
-    assert!(text.contains("server        its cost is not known: it hides"), "{text}");
+    assert!(text.contains("server           its cost is not known: it hides"), "{text}");
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn no_line_is_wider_than_the_terminal_and_colours_are_only_added() {
     }
 }
 
-fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -123,6 +124,9 @@ pub(crate) fn blank(command: Verb) -> Report {
         workloads: vec![],
         subjects: vec![],
         summary: vec![],
+        comparison: None,
+        promises: vec![],
+        baseline: None,
         trials: vec![],
         checks: vec![],
     }
@@ -175,6 +179,7 @@ fn comparison() -> Report {
     (absent.client, absent.limited_by, absent.machine) = (None, None, None);
     absent.verdict.add(Level::Failed, "could not be started: it said \"no\", twice");
     report.add(absent);
+    Gates::default().conclude(&mut report, None);
     report
 }
 
@@ -220,9 +225,11 @@ pub(crate) fn trial(
         subject: subject.into(),
         verdict: Verdict::ok(),
         limited_by: Some(if client.busy > Some(0.9) { Limit::Client } else { Limit::Server }),
+        client_headroom: client.busy.map(|busy| 1.0 - busy),
+        why_not_double: Some("the server's CPU: its busiest thread 90 % busy".into()),
         client: Some(client),
         server,
-        machine: Some(Between { busy: 0.75, listen_overflows: 0 }),
+        machine: Some(Between { busy: 0.75, ..Between::default() }),
         figures: BTreeMap::new(),
     }
 }

@@ -11,7 +11,7 @@ use loadgen::trial::{Label, Seen};
 
 use crate::formats::{blank, client, cost, load, trial};
 
-fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
+pub(crate) fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
     let mut report = blank(Verb::Compare);
     report.workloads = vec![NamedLoad { name: "persistent".into(), scenario: None, load: load(None) }];
     report.subjects = subjects
@@ -22,11 +22,11 @@ fn report(subjects: &[&str], trials: Vec<Trial>) -> Report {
     report
 }
 
-fn measured(number: u32, subject: &str, rate: f64, cpu: f64) -> Trial {
+pub(crate) fn measured(number: u32, subject: &str, rate: f64, cpu: f64) -> Trial {
     trial(number, "persistent", subject, client(rate, 50), Some(cost(cpu, None)))
 }
 
-fn shown(report: &Report) -> String {
+pub(crate) fn shown(report: &Report) -> String {
     render(report, View { width: 500, colour: false })
 }
 
@@ -73,30 +73,6 @@ fn a_range_is_shown_in_every_form() {
     for text in [narrow, markdown::render(&report)] {
         assert!(text.contains("100,000 ±10 %"), "{text}");
     }
-}
-
-#[test]
-fn no_server_is_the_cheapest_without_evidence() {
-    let with = |trials: u32, cpu: f64| {
-        let trials = (1..=trials)
-            .flat_map(|n| [measured(n, "thread", 1e5, 8.0), measured(n, "process", 1e5, cpu)])
-            .collect();
-        shown(&report(&["thread", "process"], trials))
-    };
-    for few in [1, 2, 3, 4] {
-        let text = with(few, 8.5);
-        assert!(!text.contains("Least") && !text.contains("against it"), "{few}: {text}");
-        assert!(text.contains("too few trials to tell it from process"), "{few}: {text}");
-        assert!(with(few, 16.0).contains("Least server CPU for a request"), "{few}");
-    }
-    assert!(with(5, 8.5).contains(
-        "Least server CPU for a request, all connections served: thread; against it process 1.06 ×"
-    ));
-    // and a row that is doubted is compared with none
-    let mut doubted = measured(1, "process", 1e5, 16.0);
-    doubted.verdict.add(Level::Suspect, "others used 30 % of the machine meanwhile");
-    let text = shown(&report(&["thread", "process"], vec![measured(1, "thread", 1e5, 8.0), doubted]));
-    assert!(!text.contains("CPU for a request, all"), "{text}");
 }
 
 /// The worst reason of the worst row, wherever they stand.

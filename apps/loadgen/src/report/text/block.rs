@@ -6,14 +6,13 @@ use common::units::{plural, show_count, show_duration};
 
 use super::{cells, server, show_rate, wrap};
 use crate::measure::Quantiles;
-use crate::measure::verdict::Limit;
-use crate::report::Report;
-use crate::report::data::{Accounting, Client, Connections, Cost, Open, Trial};
+use crate::report::data::{Accounting, Client, Connections, Open, Trial};
 use crate::report::summary::Row;
+use crate::report::{Report, claims};
 use crate::trial::show_error;
 
 /// The width of the names in front.
-const NAME: usize = 14;
+const NAME: usize = 17;
 
 /// One block a trial, and the medians if there are several.
 #[must_use]
@@ -98,8 +97,11 @@ fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>, prai
     if let Some(server) = server::line(accounting, trial.server.as_ref(), client.seconds) {
         out.push_str(&line("server", &server));
     }
-    if let Some(limit) = trial.limited_by {
-        out.push_str(&line("limited by", &limited(limit, client, trial.server.as_ref())));
+    if let Some(left) = trial.client_headroom {
+        out.push_str(&line("client headroom", &claims::percent((left * 100.0).round() / 100.0)));
+    }
+    if let Some(why) = &trial.why_not_double {
+        out.push_str(&line("why not double?", why));
     }
     out + &line("verdict", trial.verdict.level.word())
 }
@@ -129,27 +131,6 @@ fn connections(c: &Connections) -> String {
         text.push_str(&format!("; {} under way at the end", plural(c.connecting_at_end as u64, "connect")));
     }
     text
-}
-
-fn limited(limit: Limit, client: &Client, server: Option<&Cost>) -> String {
-    let share = client.busy.unwrap_or(0.0) * 100.0;
-    let busy = format!("the busiest client thread was busy {share:.0} % of the time");
-    if let Some(cost) = server {
-        let server = format!("the server's {:.0} %", cost.busiest_thread * 100.0);
-        match limit {
-            Limit::Server => return format!("the server: {busy}, {server}"),
-            Limit::Both => return format!("both: {busy}, {server}"),
-            Limit::Waiting => return format!("nobody's CPU: {busy}, {server}"),
-            Limit::Client | Limit::Machine => {}
-        }
-    }
-    match limit {
-        Limit::Client | Limit::Both => {
-            format!("the client: {busy}; the server may be able to do more (-t adds threads)")
-        }
-        Limit::Machine => format!("the machine: all its CPUs were busy; {busy}"),
-        Limit::Server | Limit::Waiting => format!("the server or the way to it: {busy}"),
-    }
 }
 
 fn times(q: &Quantiles) -> String {

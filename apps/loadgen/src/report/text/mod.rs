@@ -3,6 +3,7 @@
 mod block;
 pub mod cells;
 mod checks;
+pub mod ratios;
 mod server;
 mod table;
 
@@ -56,6 +57,9 @@ pub fn render(report: &Report, view: View) -> String {
         if report.command == Verb::Compare {
             out.push_str(&wrap(&format!("{}: {}", workload.name, describe(&workload.load)), view.width, ""));
             out.push_str(&table::render(&rows, By::Server, view.width));
+            if let Some(comparison) = &report.comparison {
+                out.push_str(&ratios::render(comparison, &workload.name, view.width));
+            }
         } else if report.workloads.len() == 1 {
             out.push_str(&block::render(report, &rows, view.width));
         }
@@ -210,8 +214,15 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
 /// Colours the words of verdicts. Done last, so that no width is ever counted with colours in it.
 fn colour(text: &str) -> String {
     let mut out = text.to_owned();
-    for (word, code) in [("SUSPECT", 33), ("INVALID", 31), ("FAILED", 31), ("WRONG", 31), ("INTERRUPTED", 33)]
-    {
+    for (word, code) in [
+        ("SUSPECT", 33),
+        ("INVALID", 31),
+        ("FAILED", 31),
+        ("WRONG", 31),
+        ("INTERRUPTED", 33),
+        ("FAIL ", 31),
+        ("WORSE", 31),
+    ] {
         out = out.replace(word, &format!("\x1b[1;{code}m{word}\x1b[0m"));
     }
     out
