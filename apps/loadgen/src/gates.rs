@@ -13,10 +13,9 @@ use common::units::plural;
 use crate::measure::verdict::Level;
 use crate::report::data::Verb;
 use crate::report::{Report, claims, kept};
-use crate::run;
-use crate::stats::baseline;
-use crate::stats::ratios;
 use crate::stats::slo::{self, Promise};
+use crate::stats::{baseline, ratios};
+use crate::{find_max, run};
 
 /// A promise was broken, or something is worse than in the baseline.
 pub const BROKEN: u8 = 3;
@@ -80,7 +79,8 @@ impl Gates {
         if report.command == Verb::Compare {
             report.comparison = ratios::compare(report, self.reference.as_deref(), self.noise);
         }
-        if report.interrupted {
+        // a search breaks the promises on purpose
+        if report.interrupted || report.command == Verb::FindMax {
             return;
         }
         report.promises = slo::outcomes(report, &self.promises);
@@ -106,6 +106,9 @@ impl Gates {
     /// Why the report is not what was asked for, the worst first; `None`: it is.
     #[must_use]
     pub fn failure(&self, report: &Report) -> Option<Failure> {
+        if report.command == Verb::FindMax {
+            return find_max::failure(report);
+        }
         let with = |code: u8| move |message: String| Failure { message, code };
         nothing_measured(report)
             .map(with(FAILED))

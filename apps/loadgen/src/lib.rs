@@ -14,6 +14,7 @@ pub mod accounted;
 pub mod acts;
 pub mod compare;
 pub mod drive;
+pub mod find_max;
 pub mod gates;
 pub mod measure;
 pub mod options;

@@ -246,6 +246,15 @@ pub struct ComparePlan {
     pub manner: Manner,
 }
 
+/// `loadgen find-max`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindMaxPlan {
+    /// The server, one load at some rate, and what is promised.
+    pub run: RunPlan,
+    /// How near the search comes: 0.05 = 5 %.
+    pub precision: f64,
+}
+
 /// `loadgen selftest`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelftestPlan {

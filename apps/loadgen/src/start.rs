@@ -12,7 +12,7 @@ use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, save, text};
 use crate::subject::{become_server, keeper, machine, placement::Placement};
-use crate::{compare, run, selftest};
+use crate::{compare, find_max, run, selftest};
 
 /// Ended by Ctrl-C: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -37,6 +37,12 @@ pub fn start() -> Result<ExitCode, Failure> {
             prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
             let earlier = plan.manner.gates.earlier()?;
             finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner, earlier)
+        }
+        Asked::FindMax(plan) => {
+            let manner = &plan.run.manner;
+            prepare(plan.run.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
+            let earlier = manner.gates.earlier()?;
+            finish(find_max::find_max(&plan, blank(Verb::FindMax, manner))?, manner, earlier)
         }
         Asked::Selftest(plan) => {
             prepare(0)?;
@@ -79,6 +85,7 @@ fn blank(command: Verb, manner: &Manner) -> Report {
         baseline: None,
         trials: Vec::new(),
         checks: Vec::new(),
+        found: None,
     }
 }
 

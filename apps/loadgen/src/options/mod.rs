@@ -2,6 +2,7 @@
 
 mod compare;
 mod costs;
+mod find_max;
 mod fingers;
 mod gates;
 mod message;
@@ -21,7 +22,7 @@ use clap_complete::Shell;
 use common::exit::Failure;
 use common::units;
 
-use crate::plan::{ComparePlan, Manner, Pin, RunPlan, SelftestPlan};
+use crate::plan::{ComparePlan, FindMaxPlan, Manner, Pin, RunPlan, SelftestPlan};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub enum Asked {
     Run(RunPlan),
     /// `loadgen compare`.
     Compare(ComparePlan),
+    /// `loadgen find-max`.
+    FindMax(FindMaxPlan),
     /// `loadgen selftest`.
     Selftest(SelftestPlan),
     /// The completion script, `--help` or `--version`: print it and be done.
@@ -62,6 +65,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
     match cli.command {
         Some(Command::Run(options)) => options.plan().map(Asked::Run),
         Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
+        Some(Command::FindMax(options)) => options.plan().map(Asked::FindMax),
         Some(Command::Selftest(options)) => options.plan().map(Asked::Selftest),
         Some(Command::Become(order)) => Ok(Asked::Become(order)),
         Some(Command::Keep(order)) => Ok(Asked::Keep(order)),
@@ -101,6 +105,9 @@ enum Command {
     /// Start servers, tcp-echo in each concurrency model or any others, and measure them side by side
     #[command(after_help = EXAMPLES)]
     Compare(compare::CompareOptions),
+    /// Find the highest rate at which a server keeps its promises (--slo)
+    #[command(after_help = EXAMPLES)]
+    FindMax(find_max::FindMaxOptions),
     /// Measure this program itself: its ceiling, its lateness, and whether its clock is right
     Selftest(selftest::SelftestOptions),
     #[command(hide = true)]

@@ -26,6 +26,17 @@ pub(super) struct RateOptions {
 }
 
 impl RateOptions {
+    /// A rate that is found later; one that was named contradicts that.
+    pub(super) fn find(&mut self) -> Result<(), Failure> {
+        if self.rate.is_some() {
+            return Err(Failure::usage(
+                "-R: find-max chooses the rates itself: leave it out, or use `loadgen run`",
+            ));
+        }
+        self.rate = Some((1.0, 1.0));
+        Ok(())
+    }
+
     /// The arrivals; `seed` for those at random.
     pub(super) fn arrivals(&self, seed: u64, ends: bool) -> Result<Arrivals, Failure> {
         let Some((from, to)) = self.rate else {

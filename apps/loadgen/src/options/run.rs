@@ -51,6 +51,15 @@ pub(super) struct RunOptions {
 }
 
 impl RunOptions {
+    /// An open loop whose rate is found later, `duration` long if nothing else was said.
+    pub(super) fn at_some_rate(mut self, duration: Duration) -> Result<RunPlan, Failure> {
+        self.common.rate.find()?;
+        if self.requests.is_none() {
+            self.duration.get_or_insert(duration);
+        }
+        self.plan()
+    }
+
     pub(super) fn plan(self) -> Result<RunPlan, Failure> {
         let stop = match self.requests {
             Some(0) => {

@@ -57,6 +57,21 @@ pub struct Report {
     pub trials: Vec<Trial>,
     /// What a self-test found.
     pub checks: Vec<Check>,
+    /// What a search for the highest rate found.
+    pub found: Option<Found>,
+}
+
+/// The highest rate that keeps all promises.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Requests per second; `None`: there is no such rate.
+    pub rate: Option<f64>,
+    /// What was promised.
+    pub promises: Vec<String>,
+    /// How near the search came: 0.05 = 5 %.
+    pub precision: f64,
+    /// How long the rate was tried at the end.
+    pub confirmed_seconds: f64,
 }
 
 /// One question of a self-test.

@@ -129,6 +129,7 @@ pub(crate) fn blank(command: Verb) -> Report {
         baseline: None,
         trials: vec![],
         checks: vec![],
+        found: None,
     }
 }
 

@@ -12,7 +12,7 @@ use common::units::{plural, show_count, show_duration};
 use self::table::By;
 use super::{Report, notes};
 use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
-use crate::report::data::{NamedLoad, Verb};
+use crate::report::data::{Found, NamedLoad, Verb};
 
 /// The terminal as far as a report cares.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub fn render(report: &Report, view: View) -> String {
         out.push_str(&checks::render(&report.checks, view.width));
         return if view.colour { colour(&out) } else { out };
     }
-    if report.command == Verb::Run && report.workloads.len() > 1 {
+    if report.command != Verb::Compare && report.workloads.len() > 1 {
         out.push_str(&loads(report, view.width));
     }
     for (index, workload) in report.workloads.iter().enumerate() {
@@ -87,7 +87,25 @@ fn loads(report: &Report, width: usize) -> String {
     }
     let rows: Vec<_> = report.summary.iter().collect();
     out.push_str(&table::render(&rows, By::Load, width));
+    if let Some(found) = &report.found {
+        out.push_str(&wrap(&in_words(found), width, ""));
+    }
     out
+}
+
+/// What a search found, in a sentence.
+#[must_use]
+pub fn in_words(found: &Found) -> String {
+    let promises = found.promises.join(", ");
+    match found.rate {
+        Some(rate) => format!(
+            "The highest rate that keeps {promises}: {} requests/s (to {:.0} %; kept for {} at the end).",
+            show_rate(rate),
+            found.precision * 100.0,
+            show_duration(std::time::Duration::from_secs_f64(found.confirmed_seconds))
+        ),
+        None => format!("No rate keeps {promises}."),
+    }
 }
 
 /// A sentence of an experiment: `crash theory: A panic ends …`.
@@ -103,6 +121,7 @@ pub fn head(report: &Report) -> Vec<String> {
         (Verb::Run, [subject], [workload]) => {
             format!("loadgen run {}: {}", subject.name, describe(&workload.load))
         }
+        (Verb::FindMax, [subject], _) => format!("loadgen find-max {}", subject.name),
         (Verb::Run, [subject], loads) => format!("loadgen run {}: {} loads", subject.name, loads.len()),
         (Verb::Selftest, _, _) => {
             "loadgen selftest: this program against an echo in its own process".to_owned()
