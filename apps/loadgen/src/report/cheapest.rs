@@ -61,6 +61,18 @@ pub(super) fn note(rows: &[&Row]) -> Option<String> {
     Some(format!("{claim}, all connections served: {first}; {}.", parts.join("; ")))
 }
 
+/// The row that needs the least; `None`: that was not shown of anybody.
+pub(super) fn least<'a>(rows: &[&'a Row]) -> Option<&'a Row> {
+    let mut sound: Vec<(&Row, Spread)> = rows
+        .iter()
+        .filter(|row| row.served == row.established && row.verdict.level == Level::Ok)
+        .filter_map(|row| Some((*row, row.cpu_us_per_request?)))
+        .collect();
+    sound.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
+    let [(row, least), rest @ ..] = sound.as_slice() else { return None };
+    rest.iter().any(|(_, cost)| shown(least, cost) == Shown::Difference).then_some(*row)
+}
+
 fn shown(least: &Spread, other: &Spread) -> Shown {
     let large = other.median >= least.median * CLEAR;
     let enough = least.count.min(other.count) >= ENOUGH;

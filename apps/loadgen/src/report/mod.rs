@@ -7,6 +7,7 @@ mod cheapest;
 pub mod cost;
 pub mod csv;
 pub mod data;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod notes;

@@ -157,7 +157,7 @@ fn row(trials: &[&Trial], requested: usize) -> Row {
 
 /// The trials whose figures may stand in a table: those that completed and did not fail. Where all have failed, the
 /// completed ones stand there all the same: the verdict beside them says what they are worth.
-fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
+pub(super) fn counted<'a>(trials: &[&'a Trial]) -> Vec<&'a Trial> {
     let completed = |trial: &&&Trial| {
         trial.client.as_ref().is_some_and(|c| c.ending == Ending::Completed && c.requests.ok > 0)
     };

@@ -3,13 +3,16 @@
 // a helper of a test, too, fails by panicking
 #![allow(clippy::unwrap_used)]
 
+mod browser;
 mod compare;
 mod costs;
 mod doubts;
 mod formats;
 mod others;
+mod page;
 mod protocol;
 mod real;
+mod reports;
 mod rows;
 mod run;
 mod selftest;

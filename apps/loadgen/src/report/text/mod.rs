@@ -3,7 +3,7 @@
 mod block;
 pub mod cells;
 mod checks;
-mod server;
+pub(super) mod server;
 mod table;
 
 use common::units::{plural, show_count, show_duration};
