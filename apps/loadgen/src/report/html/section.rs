@@ -103,7 +103,7 @@ fn workload(report: &Report, load: &NamedLoad, place: &Place) -> Option<Markup> 
     ]
     .into_iter()
     .flatten()
-    .chain(charts::figures(&rows, subjects))
+    .chain(charts::figures(&rows))
     .collect();
     Some(html! {
         section id=(place.id) {

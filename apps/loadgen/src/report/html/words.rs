@@ -9,10 +9,13 @@ use common::units::{show_count, show_duration, show_size};
 pub(super) enum Unit {
     Nanos,
     Micros,
+    Millis,
     Seconds,
     PerSecond,
     Bytes,
     Count,
+    /// Of a hundred.
+    Percent,
     /// A share from 0 to 1, shown per hundred.
     Share,
     /// A number without a unit, with three digits behind its point.
@@ -26,11 +29,13 @@ impl Unit {
         match self {
             Self::Nanos => time(value),
             Self::Micros => time(value * 1e3),
+            Self::Millis => time(value * 1e6),
             Self::Seconds => time(value * 1e9),
             Self::PerSecond => format!("{}/s", count(value)),
             Self::Bytes if value < 0.0 => format!("−{}", show_size(-value.round() as u64)),
             Self::Bytes => show_size(value.round() as u64),
             Self::Count => count(value),
+            Self::Percent => percent(value / 100.0),
             Self::Share => percent(value),
             Self::Index => format!("{value:.3}"),
         }
@@ -41,14 +46,15 @@ impl Unit {
         match self {
             Self::PerSecond => format!("{}/s", thousands(value)),
             Self::Count => thousands(value),
+            Self::Percent => percent(value / 100.0),
             Self::Share => percent(value),
             Self::Index => trimmed(&format!("{value:.3}"), ""),
             Self::Bytes => {
                 let (number, unit) = split(&self.show(value));
                 trimmed(&number, &unit)
             }
-            Self::Nanos | Self::Micros | Self::Seconds if value == 0.0 => "0".to_owned(),
-            Self::Nanos | Self::Micros | Self::Seconds => {
+            Self::Nanos | Self::Micros | Self::Millis | Self::Seconds if value == 0.0 => "0".to_owned(),
+            Self::Nanos | Self::Micros | Self::Millis | Self::Seconds => {
                 let (number, unit) = split(&self.show(value));
                 trimmed(&number, &unit)
             }

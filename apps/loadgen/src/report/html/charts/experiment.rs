@@ -15,7 +15,7 @@ use super::paint::{Dash, SLOTS};
 use super::{Chart, Data};
 use crate::plan::Arrivals;
 use crate::report::Report;
-use crate::report::data::{Figure, NamedLoad, Trial};
+use crate::report::data::{Figure, NamedLoad};
 use crate::report::html::words::Unit;
 use crate::report::summary::{Row, Spread};
 
@@ -23,17 +23,12 @@ use crate::report::summary::{Row, Spread};
 const FEWEST: usize = 2;
 
 /// A chart for each figure of these trials.
-pub(in crate::report::html) fn figures(rows: &[&Row], subjects: &[(&str, Vec<&Trial>)]) -> Vec<Chart> {
-    let trials = || subjects.iter().flat_map(|(_, trials)| trials);
-    let found: BTreeSet<Figure> = trials().flat_map(|trial| trial.figures.keys().copied()).collect();
+pub(in crate::report::html) fn figures(rows: &[&Row]) -> Vec<Chart> {
+    let found: BTreeSet<Figure> = rows.iter().flat_map(|row| row.figures.keys().copied()).collect();
     let chart = |figure: Figure| {
         let (title, unit) = named(figure);
-        let of = |row: &Row| {
-            let (_, trials) = subjects.iter().find(|(name, _)| *name == row.subject)?;
-            Spread::of(trials.iter().filter_map(|trial| trial.figures.get(&figure).copied()).collect())
-        };
-        let caption = with_range(rows, "What this experiment is about");
-        bars::chart(Bars { title, caption, unit, bars: bars_of(rows, of) })
+        let bars = bars_of(rows, |row| row.figures.get(&figure).copied());
+        bars::chart(Bars { title, caption: with_range(rows, "What this experiment is about"), unit, bars })
     };
     found.into_iter().filter_map(chart).collect()
 }
@@ -45,22 +40,26 @@ fn named(figure: Figure) -> (String, Unit) {
 }
 
 fn from_name(name: &str) -> (String, Unit) {
+    // the word that tells the unit, and whether the title is better without it
     let units = [
-        ("_nanos", Unit::Nanos),
-        ("_ns", Unit::Nanos),
-        ("_us", Unit::Micros),
-        ("_seconds", Unit::Seconds),
-        ("_per_second", Unit::PerSecond),
-        ("_bytes", Unit::Bytes),
-        ("_share", Unit::Share),
+        ("ns", Unit::Nanos, true),
+        ("us", Unit::Micros, true),
+        ("ms", Unit::Millis, true),
+        ("seconds", Unit::Seconds, true),
+        ("percent", Unit::Percent, true),
+        ("bytes", Unit::Bytes, false),
+        ("share", Unit::Share, false),
+        ("jain", Unit::Index, false),
     ];
-    let known = units.into_iter().find_map(|(end, unit)| Some((name.strip_suffix(end)?, unit)));
-    let (name, unit) = known.unwrap_or((name, Unit::Count));
-    let mut words = name.replace('_', " ");
+    let (name, rate) = name.strip_suffix("_per_second").map_or((name, false), |name| (name, true));
+    let known = units.into_iter().find(|(word, ..)| name.split('_').any(|part| part == *word));
+    let kept = |part: &&str| !known.is_some_and(|(word, _, drop)| drop && *part == word);
+    let mut words = name.split('_').filter(kept).collect::<Vec<_>>().join(" ");
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    (words, unit)
+    let unit = known.map_or(Unit::Count, |(_, unit, _)| unit);
+    (words, if rate { Unit::PerSecond } else { unit })
 }
 
 /// The figure of a row that is in its table as well.
@@ -87,12 +86,17 @@ pub(in crate::report::html) fn curves(report: &Report, loads: &[&NamedLoad]) -> 
         ));
     }
     let names: Vec<&str> = loads.iter().map(|load| load.name.as_str()).collect();
-    let within = |trial: &&Trial| names.contains(&trial.workload.as_str());
+    let within = |row: &&Row| names.contains(&row.workload.as_str());
     let found: BTreeSet<Figure> =
-        report.trials.iter().filter(within).flat_map(|trial| trial.figures.keys().copied()).collect();
+        report.summary.iter().filter(within).flat_map(|row| row.figures.keys().copied()).collect();
     for figure in found {
         let (title, unit) = named(figure);
-        wanted.push((title, Scale::Even, unit, Box::new(move |row| figure_of(report, row, figure))));
+        wanted.push((
+            title,
+            Scale::Even,
+            unit,
+            Box::new(move |row| row.figures.get(&figure).map(|spread| spread.median)),
+        ));
     }
     let mut charts = Vec::new();
     for (title, scale, unit, of) in &wanted {
@@ -119,12 +123,6 @@ pub(in crate::report::html) fn curves(report: &Report, loads: &[&NamedLoad]) -> 
         }));
     }
     charts
-}
-
-fn figure_of(report: &Report, row: &Row, figure: Figure) -> Option<f64> {
-    let of_row = |trial: &&Trial| trial.workload == row.workload && trial.subject == row.subject;
-    let values = report.trials.iter().filter(of_row).filter_map(|trial| trial.figures.get(&figure).copied());
-    Spread::of(values.collect()).map(|spread| spread.median)
 }
 
 fn as_offered(lines: &[Line]) -> Option<Line> {
@@ -181,11 +179,16 @@ type OfLoad = fn(&NamedLoad) -> f64;
 fn changing(loads: &[&NamedLoad]) -> Option<(About, OfLoad)> {
     let rate = |load: &NamedLoad| match load.load.arrivals {
         Arrivals::AtRate(rate) => f64::midpoint(rate.from, rate.to),
-        Arrivals::AfterReply => 0.0,
+        Arrivals::AfterReply | Arrivals::OfKnee { .. } => 0.0,
+    };
+    let share = |load: &NamedLoad| match load.load.arrivals {
+        Arrivals::OfKnee { share, .. } => share,
+        _ => 0.0,
     };
     let idle = |load: &NamedLoad| load.load.bystanders.idle as f64;
     let connections = |load: &NamedLoad| load.load.connections as f64;
-    let choices: [(&str, Unit, OfLoad); 3] = [
+    let choices: [(&str, Unit, OfLoad); 4] = [
+        ("load offered, of what it did in a closed loop", Unit::Share, share),
         ("requests offered", Unit::PerSecond, rate),
         ("idle connections", Unit::Count, idle),
         ("connections", Unit::Count, connections),
@@ -204,6 +207,10 @@ mod tests {
     fn a_figure_is_named_by_its_name() {
         assert_eq!(from_name("idle_held"), ("Idle held".to_owned(), Unit::Count));
         assert_eq!(from_name("recovery_seconds"), ("Recovery".to_owned(), Unit::Seconds));
+        assert_eq!(from_name("offered_per_second"), ("Offered".to_owned(), Unit::PerSecond));
+        assert_eq!(from_name("cpu_us_above_iterative"), ("Cpu above iterative".to_owned(), Unit::Micros));
+        assert_eq!(from_name("bytes_per_idle"), ("Bytes per idle".to_owned(), Unit::Bytes));
+        assert_eq!(from_name("unsent_percent"), ("Unsent".to_owned(), Unit::Percent));
         assert_eq!(named(Figure::IdleHeld).0, "Idle held");
     }
 }
