@@ -165,7 +165,9 @@ fn points(report: &Report, loads: &[&NamedLoad], at: OfLoad, subject: &str, of: 
         .filter_map(|load| {
             let row =
                 report.summary.iter().find(|row| row.workload == load.name && row.subject == subject)?;
-            Some((at(load), of(row)?))
+            // those that were held, where it is known: fewer than were asked for, if the server does not take more
+            let held = row.figures.get(&Figure::IdleHeld).filter(|_| load.load.bystanders.idle > 0);
+            Some((held.map_or_else(|| at(load), |held| held.median), of(row)?))
         })
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
