@@ -182,6 +182,8 @@ pub enum Format {
     Csv,
     /// The table, for documents.
     Markdown,
+    /// A page, for people.
+    Html,
 }
 
 /// What both commands have.
@@ -264,6 +266,17 @@ pub struct SelftestPlan {
     pub seed: u64,
     /// The rest.
     pub manner: Manner,
+}
+
+/// `loadgen report`: what was measured before, shown again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPlan {
+    /// Reports that were saved as JSON.
+    pub files: Vec<PathBuf>,
+    /// Files to write.
+    pub outputs: Vec<Output>,
+    /// What to print: nothing, text (`Some(None)`), or what a file of that format would hold.
+    pub print: Option<Option<Format>>,
 }
 
 /// One row of a comparison.

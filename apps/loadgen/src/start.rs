@@ -12,7 +12,7 @@ use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, save, text};
 use crate::subject::{become_server, keeper, machine, placement::Placement};
-use crate::{compare, find_max, run, selftest};
+use crate::{compare, find_max, reopen, run, selftest};
 
 /// Ended by Ctrl-C: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -28,6 +28,7 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Print(text) => print(&text).map(|()| ExitCode::from(DONE)),
         Asked::Keep(order) => keeper::keep(&order),
         Asked::Become(order) => Err(become_server::become_server(&order)),
+        Asked::Report(plan) => print(&reopen::reopen(&plan, view())?).map(|()| ExitCode::from(DONE)),
         Asked::Run(plan) => {
             prepare(plan.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
             let earlier = plan.manner.gates.earlier()?;

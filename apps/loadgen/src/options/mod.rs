@@ -10,6 +10,7 @@ mod modes;
 mod output;
 mod pin;
 mod rate;
+mod report;
 mod run;
 mod selftest;
 mod servers;
@@ -22,7 +23,7 @@ use clap_complete::Shell;
 use common::exit::Failure;
 use common::units;
 
-use crate::plan::{ComparePlan, FindMaxPlan, Manner, Pin, RunPlan, SelftestPlan};
+use crate::plan::{ComparePlan, FindMaxPlan, Manner, Pin, ReportPlan, RunPlan, SelftestPlan};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum Asked {
     FindMax(FindMaxPlan),
     /// `loadgen selftest`.
     Selftest(SelftestPlan),
+    /// `loadgen report`.
+    Report(ReportPlan),
     /// The completion script, `--help` or `--version`: print it and be done.
     Print(String),
     /// Become the server of a comparison (hidden: `compare` starts its servers through this).
@@ -67,6 +70,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
         Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
         Some(Command::FindMax(options)) => options.plan().map(Asked::FindMax),
         Some(Command::Selftest(options)) => options.plan().map(Asked::Selftest),
+        Some(Command::Report(options)) => options.plan().map(Asked::Report),
         Some(Command::Become(order)) => Ok(Asked::Become(order)),
         Some(Command::Keep(order)) => Ok(Asked::Keep(order)),
         None => Err(Failure::usage(
@@ -110,6 +114,9 @@ enum Command {
     FindMax(find_max::FindMaxOptions),
     /// Measure this program itself: its ceiling, its lateness, and whether its clock is right
     Selftest(selftest::SelftestOptions),
+    /// Show saved reports again: as text, or with -o as a page, a document or a table
+    #[command(after_help = EXAMPLES)]
+    Report(report::ReportOptions),
     #[command(hide = true)]
     Become(crate::subject::become_server::Order),
     #[command(hide = true)]
@@ -150,7 +157,7 @@ struct Common {
     /// `run` cannot place its server and puts only the client there [default: auto]
     #[arg(long, value_name = "HOW", value_parser = pin::parse)]
     pin: Option<Pin>,
-    /// Also write the report to a file; .json, .csv or .md decides what is in it; may be repeated
+    /// Also write the report to a file; .html, .json, .csv or .md decides what is in it; may be repeated
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     outputs: Vec<std::path::PathBuf>,
     /// Print the report as JSON instead of text
@@ -197,6 +204,7 @@ Examples:
   loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
   loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
   loadgen run 127.0.0.1:12000 -n 1m -o result.json  a million requests, kept as JSON
+  loadgen report result.json -o result.html         the same as a page with charts
   loadgen run 127.0.0.1:6379 --protocol redis-ping  your Redis; -P 16 as redis-benchmark pipelines
   loadgen run 127.0.0.1:6379 -e -m 'SET k{sequence:8} v\r\n' --expect resp --reply +OK
                                                     your own commands, each reply checked

@@ -11,9 +11,10 @@ pub(super) fn understand(path: &Path) -> Result<Output, Failure> {
         Some("json") => Format::Json,
         Some("csv") => Format::Csv,
         Some("md") => Format::Markdown,
+        Some("html" | "htm") => Format::Html,
         _ => {
             return Err(Failure::usage(format!(
-                "-o {}: the extension decides the format: use .json, .csv or .md",
+                "-o {}: the extension decides the format: use .html, .json, .csv or .md",
                 path.display()
             )));
         }

@@ -87,6 +87,28 @@ pub fn of_workload(report: &Report, rows: &[&Row]) -> Vec<String> {
     said
 }
 
+/// What was shown of the servers' CPU for a request under one load; `None`: there is nothing to compare.
+#[must_use]
+pub fn of_cpu(report: &Report, workload: &str) -> Option<String> {
+    let comparison = report.comparison.as_ref()?;
+    headline(comparison, &ratios(comparison, workload))
+}
+
+/// The server that needs the least CPU for a request under one load, if that was shown: against the reference, or of the
+/// reference against all others.
+#[must_use]
+pub fn least_cpu<'a>(report: &'a Report, workload: &str) -> Option<&'a str> {
+    let comparison = report.comparison.as_ref()?;
+    let cpu: Vec<&Ratio> =
+        ratios(comparison, workload).iter().filter_map(|(_, cells)| *cells.first()?).collect();
+    let least = cpu.iter().min_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
+    match least.shown {
+        Shown::Less => Some(least.subject.as_str()),
+        Shown::More if cpu.iter().all(|ratio| ratio.shown == Shown::More) => Some(&comparison.reference),
+        _ => None,
+    }
+}
+
 fn headline(comparison: &Comparison, lines: &[(&str, Vec<Option<&Ratio>>)]) -> Option<String> {
     let reference = &comparison.reference;
     let ratios: Vec<&Ratio> = lines.iter().filter_map(|(_, cells)| *cells.first()?).collect();

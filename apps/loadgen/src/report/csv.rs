@@ -19,6 +19,21 @@ pub fn render(report: &Report) -> String {
     out
 }
 
+/// The trials of several reports, each line with the name of its report in front.
+#[must_use]
+pub fn render_all<'a>(reports: impl ExactSizeIterator<Item = (&'a str, &'a Report)>) -> String {
+    if reports.len() == 1 {
+        return reports.map(|(_, report)| render(report)).collect();
+    }
+    let mut out = format!("report,{COLUMNS}\n");
+    for (name, report) in reports {
+        for trial in &report.trials {
+            let _ = writeln!(out, "{},{}", text(name), line(trial));
+        }
+    }
+    out
+}
+
 fn line(trial: &Trial) -> String {
     let (client, server) = (trial.client.as_ref(), trial.server.as_ref());
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));

@@ -7,6 +7,7 @@ pub mod claims;
 pub mod cost;
 pub mod csv;
 pub mod data;
+pub mod html;
 pub mod json;
 pub mod kept;
 pub mod markdown;

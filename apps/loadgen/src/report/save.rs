@@ -5,7 +5,7 @@ use std::path::Path;
 
 use common::exit::Failure;
 
-use super::{Report, csv, json, markdown};
+use super::{Report, csv, html, json, markdown};
 use crate::plan::{Format, Output};
 
 /// Writes every file anew. A reader sees the old one or the new one, never half of one. A report without any trial is
@@ -22,15 +22,21 @@ pub fn save(report: &Report, outputs: &[Output]) -> Result<(), Failure> {
             Format::Json => json::render(report),
             Format::Csv => csv::render(report),
             Format::Markdown => markdown::render(report),
+            Format::Html => html::render(report),
         };
-        replace(&output.path, &text).map_err(|e| {
-            Failure::failed(format!(
-                "cannot write {}: {e}: choose another file with -o",
-                output.path.display()
-            ))
-        })?;
+        write(&output.path, &text)?;
     }
     Ok(())
+}
+
+/// Writes a text to a file, whole or not at all.
+///
+/// # Errors
+/// One line that names the file.
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    replace(path, text).map_err(|e| {
+        Failure::failed(format!("cannot write {}: {e}: choose another file with -o", path.display()))
+    })
 }
 
 /// Writes a file whole or not at all.

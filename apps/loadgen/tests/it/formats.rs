@@ -133,7 +133,7 @@ pub(crate) fn blank(command: Verb) -> Report {
     }
 }
 
-fn comparison() -> Report {
+pub(crate) fn comparison() -> Report {
     let mut report = blank(Verb::Compare);
     report.seed = Some(42);
     report.workloads = vec![
@@ -184,7 +184,7 @@ fn comparison() -> Report {
     report
 }
 
-fn single() -> Report {
+pub(crate) fn single() -> Report {
     let mut report = blank(Verb::Run);
     report.trials_planned = 1;
     report.placement.server.clear();

@@ -3,15 +3,18 @@
 // a helper of a test, too, fails by panicking
 #![allow(clippy::unwrap_used)]
 
+mod browser;
 mod compare;
 mod costs;
 mod doubts;
 mod formats;
 mod gates;
 mod others;
+mod page;
 mod protocol;
 mod ratios;
 mod real;
+mod reports;
 mod rows;
 mod run;
 mod selftest;

@@ -4,7 +4,7 @@ mod block;
 pub mod cells;
 mod checks;
 pub mod ratios;
-mod server;
+pub(super) mod server;
 mod table;
 
 use common::units::{plural, show_count, show_duration};

@@ -8,7 +8,11 @@ use crate::report::data::{Accounting, Cost};
 
 /// `pid 1234 redis-server (found by its listening socket): CPU 3.21 us/request, …`; `None`: there is nothing to say.
 #[must_use]
-pub(super) fn line(accounting: Option<&Accounting>, cost: Option<&Cost>, seconds: f64) -> Option<String> {
+pub(in crate::report) fn line(
+    accounting: Option<&Accounting>,
+    cost: Option<&Cost>,
+    seconds: f64,
+) -> Option<String> {
     match (accounting?, cost) {
         (Accounting::NotCounted(why), _) => Some(format!("its cost is not known: {why}")),
         (counted, None) => Some(format!("{}: no figures", who(counted))),
