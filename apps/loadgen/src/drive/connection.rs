@@ -2,10 +2,11 @@
 //!
 //! A slot outlives its connections: when one is used up or fails, the slot gets another.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::ping::{Ping, Protocol, Stamp};
 
@@ -105,7 +106,8 @@ impl Connection {
             if bytes.is_empty() {
                 return Ok(true);
             }
-            match stream.write(bytes) {
+            // straight to the kernel: a call through libc first sees to it that its thread could be cancelled
+            match send(&*stream, bytes, SendFlags::NOSIGNAL).map_err(io::Error::from) {
                 Ok(count) => self.ping.sent(count),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -121,8 +123,8 @@ impl Connection {
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(stream) = &mut self.stream else { return Ok(None) };
         loop {
-            match stream.read(buffer) {
-                Ok(count) => return Ok(Some(count)),
+            match recv(&*stream, &mut *buffer, RecvFlags::empty()).map_err(io::Error::from) {
+                Ok((count, _)) => return Ok(Some(count)),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
