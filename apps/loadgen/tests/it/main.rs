@@ -3,6 +3,7 @@
 // a helper of a test, too, fails by panicking
 #![allow(clippy::unwrap_used)]
 
+mod bystanders;
 mod compare;
 mod costs;
 mod doubts;
