@@ -47,6 +47,11 @@ impl Drop for Guard {
 
 /// Runs loadgen against this model; gives what each of them reports.
 fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
+    both(model, load, 0)
+}
+
+/// Likewise, where loadgen ends with this exit code.
+fn both(model: &[&str], load: &[&str], code: i32) -> Option<(Value, Value)> {
     let (tcp_echo, loadgen) = (program("tcp-echo")?, program("loadgen")?);
     let folder = tempfile::tempdir().unwrap();
     let stats = folder.path().join("stats");
@@ -60,7 +65,7 @@ fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{model:?} {load:?}: {said}");
+    assert_eq!(output.status.code(), Some(code), "{model:?} {load:?}: {said}");
     kill(Pid::from_raw(ready.pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(server.0.wait().unwrap().code(), Some(0), "{model:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -68,7 +73,7 @@ fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
     let accounting = &report["subjects"][0]["accounting"];
     assert_eq!(accounting["counted"]["pids"], serde_json::json!([ready.pid]), "{model:?}: {accounting}");
     let cost = &report["trials"][0]["server"];
-    assert!(cost["cpu_us_per_request"].as_f64() > Some(0.0), "{model:?}: {cost}");
+    assert!(code != 0 || cost["cpu_us_per_request"].as_f64() > Some(0.0), "{model:?}: {cost}");
     let stats: Value = serde_json::from_str(&fs::read_to_string(stats).unwrap()).unwrap();
     Some((report["trials"][0]["client"].clone(), stats))
 }
@@ -102,4 +107,29 @@ fn they_agree_on_connections_that_pass() {
             "{model:?}: {client} {server}"
         );
     }
+}
+
+/// One loop serves everybody: who sleeps, dribbles or never reads costs the others nothing but memory.
+#[test]
+fn an_event_loop_serves_everybody_beside_idle_and_slow_connections() {
+    let load = ["-c", "4", "-n", "1000", "--idle", "50", "--slow", "4", "--greedy", "1"];
+    let Some((client, server)) = measured(&["--mode", "event-loop"], &load) else { return };
+    assert_eq!(client["requests"]["ok"], 1000, "{client}");
+    assert_eq!(client["connections"]["served"], 4, "{client}");
+    let beside = &client["bystanders"];
+    assert_eq!(beside["idle"]["served"], 50, "{beside}");
+    assert_eq!(beside["dribblers"]["established"], 2, "{beside}");
+    assert_eq!(beside["never_readers"]["established"], 2, "{beside}");
+    assert_eq!(beside["greedy"]["served"], 1, "{beside}");
+    assert_eq!(server["connections"], 59, "{server}");
+}
+
+/// A worker belongs to a connection until it ends: two that sleep hold both.
+#[test]
+fn a_pool_whose_workers_idle_connections_hold_serves_nobody_and_the_run_says_so() {
+    let load = ["-c", "2", "-d", "200ms", "--idle", "2", "-T", "500ms"];
+    let Some((client, _)) = both(&["--mode", "pool", "--workers", "2"], &load, 1) else { return };
+    assert_eq!(client["ending"], "not_served", "{client}");
+    assert_eq!(client["connections"]["served"], 0, "{client}");
+    assert_eq!(client["bystanders"]["idle"]["served"], 2, "{client}");
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::drive::Moment;
 use crate::plan::Load;
 use crate::report::Report;
+use crate::report::bystanders::BystandersReport;
 use crate::report::data::{Client, Cost};
 use crate::subject::cpu::{self, Sample};
 use crate::subject::threads::{self, Thread};
@@ -122,8 +123,13 @@ impl Account {
 
     fn growth(&self, of: fn(&Memory) -> Option<u64>, client: &Client) -> Option<f64> {
         let grown = of(&self.connected)?.saturating_sub(of(&self.before)?);
-        self.kept.then(|| per_connection(grown as f64, client.connections.served)).flatten()
+        self.kept.then(|| per_connection(grown as f64, sharers(client))).flatten()
     }
+}
+
+/// Who was served, measured or not.
+fn sharers(client: &Client) -> usize {
+    client.connections.served + client.bystanders.as_ref().map_or(0, BystandersReport::held)
 }
 
 /// Connections that wait in the listen queue cost the server nothing: only those that were served have a share.

@@ -225,6 +225,8 @@ fn scenario_figures(
     }
     if workload.scenario == Scenario::C10k {
         let [own, kernel] = account.grown();
+        let idle = client.bystanders.as_ref().map_or(0, |bystanders| bystanders.idle.held());
+        figures.insert(Figure::IdleHeld, idle as f64);
         figures.extend(own.map(|bytes| (Figure::ServerBytes, bytes as f64)));
         figures.extend(kernel.map(|bytes| (Figure::KernelBytes, bytes as f64)));
     }

@@ -44,6 +44,8 @@ pub struct Load {
     /// The time in which all connections are opened; `None`: as fast as they can be.
     #[serde(with = "maybe_seconds")]
     pub ramp: Option<Duration>,
+    /// The local addresses that connections to loopback leave from; `None`: as many as are needed.
+    pub sources: Option<usize>,
     /// How often the run is looked at while it lasts.
     #[serde(with = "seconds")]
     pub interval: Duration,
@@ -107,7 +109,7 @@ pub struct Bystanders {
 impl Bystanders {
     /// How many there are.
     #[must_use]
-    pub fn count(self) -> usize {
+    pub fn count(&self) -> usize {
         self.idle + self.slow + self.greedy
     }
 }
@@ -402,6 +404,12 @@ impl Load {
     pub fn under_way(&self) -> usize {
         self.reconnect
             .map_or(self.depth, |limit| self.depth.min(usize::try_from(limit).unwrap_or(usize::MAX)))
+    }
+
+    /// Connections with those that are not measured.
+    #[must_use]
+    pub fn all_connections(&self) -> usize {
+        self.connections + self.bystanders.count()
     }
 
     /// Whether requests are sent when they are due, whatever the server does.

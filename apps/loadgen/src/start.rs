@@ -1,13 +1,15 @@
 //! From the command line to the exit code.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use common::exit::{DONE, Failure};
 use common::{clock, limits, signals};
 
+use crate::drive::sources;
 use crate::options::{self, Asked};
-use crate::plan::{self, Manner};
+use crate::plan::{self, Load, Manner};
 use crate::report::data::{self, Verb};
 use crate::report::text::View;
 use crate::report::{Report, json, save, text};
@@ -30,18 +32,19 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Become(order) => Err(become_server::become_server(&order)),
         Asked::Report(plan) => print(&reopen::reopen(&plan, view())?).map(|()| ExitCode::from(DONE)),
         Asked::Run(plan) => {
-            prepare(plan.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
+            enough(plan.loads.iter().map(|(_, load)| load), plan.addresses.first().copied())?;
             let earlier = plan.manner.gates.earlier()?;
             finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner, earlier)
         }
         Asked::Compare(plan) => {
-            prepare(plan.workloads.iter().map(|w| w.load.connections).max().unwrap_or(0))?;
+            let target = (Ipv4Addr::LOCALHOST, 0).into();
+            enough(plan.workloads.iter().map(|workload| &workload.load), Some(target))?;
             let earlier = plan.manner.gates.earlier()?;
             finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner, earlier)
         }
         Asked::FindMax(plan) => {
             let manner = &plan.run.manner;
-            prepare(plan.run.loads.iter().map(|(_, load)| load.connections).max().unwrap_or(0))?;
+            enough(plan.run.loads.iter().map(|(_, load)| load), plan.run.addresses.first().copied())?;
             let earlier = manner.gates.earlier()?;
             finish(find_max::find_max(&plan, blank(Verb::FindMax, manner))?, manner, earlier)
         }
@@ -59,10 +62,23 @@ fn prepare(connections: usize) -> Result<(), Failure> {
     let needed = connections as u64 + plan::SPARE_DESCRIPTORS;
     if needed > limit {
         return Err(Failure::failed(format!(
-            "-c {connections} needs {needed} descriptors, the limit is {limit}: use fewer connections, or raise the hard limit (ulimit -Hn)"
+            "{connections} connections need {needed} descriptors, the limit is {limit}: use fewer connections, or raise the \
+             hard limit (as root `ulimit -Hn {needed}`, for a service LimitNOFILE={needed}); the server needs as many"
         )));
     }
     Ok(())
+}
+
+/// Whether this machine has what the largest of these loads needs.
+fn enough<'a>(
+    loads: impl Iterator<Item = &'a Load> + Clone,
+    target: Option<SocketAddr>,
+) -> Result<(), Failure> {
+    prepare(loads.clone().map(Load::all_connections).max().unwrap_or(0))?;
+    let mut loads = loads;
+    let why =
+        target.and_then(|target| loads.find_map(|load| sources::too_few(target, load, sources::ports())));
+    why.map_or(Ok(()), |why| Err(Failure::failed(why)))
 }
 
 fn blank(command: Verb, manner: &Manner) -> Report {

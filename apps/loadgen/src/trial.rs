@@ -70,6 +70,9 @@ impl Label {
         judge_ending(&mut verdict, &client, load);
         judge_connections(&mut verdict, &client, load);
         judge_schedule(&mut verdict, &client);
+        if let Some(beside) = &client.bystanders {
+            beside.judge(&mut verdict);
+        }
         // a trial that was broken off before the measuring has nothing that could be doubted
         if client.requests.ok > 0 || client.ending == Ending::Completed {
             let cpus = report.platform.cpus_online;
@@ -162,6 +165,9 @@ fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
             verdict.add(Level::Failed, format!("no right reply came within {limit}"));
             return;
         }
+        Ending::NotServed if client.bystanders.as_ref().is_some_and(|beside| beside.held() > 0) => {
+            verdict.add(Level::Failed, held_up(client, &limit));
+        }
         Ending::NotServed => {
             verdict.add(
                 Level::Failed,
@@ -178,6 +184,19 @@ fn judge_ending(verdict: &mut Verdict, client: &Client, load: &Load) {
         Ending::ServerGone => {}
     }
     judge_errors(verdict, client);
+}
+
+/// Nobody that is measured was served, and there are others who may be why.
+fn held_up(client: &Client, limit: &str) -> String {
+    let (served, held) = client.bystanders.as_ref().map_or((0, 0), |beside| (beside.served(), beside.held()));
+    let nobody = format!("nobody that is measured was answered within {limit}");
+    if served > 0 {
+        let connections = units::plural(served as u64, "connection");
+        format!("{nobody}, but {connections} beside them: these hold every worker that the server has")
+    } else {
+        let connections = units::plural(held as u64, "connection");
+        format!("{nobody}, beside {connections} that may hold every worker that the server has")
+    }
 }
 
 fn judge_errors(verdict: &mut Verdict, client: &Client) {
@@ -260,7 +279,7 @@ pub fn show_error(error: &ErrorCount) -> String {
 fn figures(client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
     // what a client spent that was broken off is not known, so nobody knows what is left for others
-    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds?);
+    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.all_cpu_seconds()?);
     // a total that is split over the connections leaves some of them idle before others
     let steady = client.errors.is_empty() && client.requests.ok > 0;
     let time = client.open.as_ref().map_or(client.reply.mean, |open| open.uncorrected.mean);
@@ -280,7 +299,7 @@ fn figures(client: &Client, server: Option<&Cost>, machine: Between, cpus: usize
 fn busy(client: &Client, server: Option<&Cost>, machine: Between, report: &Report) -> Option<Busy> {
     let (placement, allowed) = (&report.placement, report.platform.cpus_allowed.as_slice());
     let seconds = client.seconds.max(1e-9);
-    let cpu_seconds = client.cpu_seconds?;
+    let cpu_seconds = client.all_cpu_seconds()?;
     let together = |cost: &Cost| {
         let cpus = placement.shared_cpus(allowed)?;
         Some((cpu_seconds + cost.cpu_seconds) / seconds / cpus as f64)

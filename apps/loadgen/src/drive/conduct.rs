@@ -13,13 +13,14 @@ use common::signals;
 use mio::Waker;
 use nix::sched::CpuSet;
 
+use super::bystanders::{self, Crowd, Pulse};
 use super::failure;
 use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
-use super::worker::{Arrival, Share, Worker};
+use super::worker::{Arrival, Worker};
 use crate::measure::Class;
 use crate::measure::series::{Collector, Series, Window};
-use crate::plan::{Load, Stop, Target};
+use crate::plan::{Load, Serves, Stop, Target};
 
 /// Intervals of one thread that may wait to be fetched: some seconds of the shortest ones.
 const WINDOWS: usize = 32;
@@ -52,6 +53,13 @@ pub fn run(
     watch: &mut dyn FnMut(Moment<'_>) -> bool,
 ) -> Result<Outcome, Failure> {
     let shared = Shared::new(load.threads, load.total());
+    let pulse = Pulse::default();
+    let (gathered_sender, gathered) = mpsc::sync_channel(1);
+    let no_thread = |e| Failure::failed(format!("cannot start a client thread: {e}"));
+    let crowd = (load.bystanders.count() > 0)
+        .then(|| Crowd::new(load, target, &shared, &pulse, gathered_sender).map_err(no_thread))
+        .transpose()?;
+    let measured = &seen_by_the_measured(target, load);
     // a thread arrives at most once a phase, so nobody ever waits to say so
     let (sender, arrivals) = mpsc::sync_channel(load.threads * Phase::COUNT);
     let (window_sender, windows) = mpsc::sync_channel(load.threads * WINDOWS);
@@ -60,17 +68,20 @@ pub fn run(
         let connections =
             load.connections / load.threads + usize::from(index < load.connections % load.threads);
         let made =
-            Worker::new(index, connections, load, target, &shared, (sender.clone(), window_sender.clone()));
-        let (worker, waker) =
-            made.map_err(|e| Failure::failed(format!("cannot start a client thread: {e}")))?;
+            Worker::new(index, connections, load, measured, &shared, (sender.clone(), window_sender.clone()));
+        let (worker, waker) = made.map_err(no_thread)?;
         workers.push(worker);
         wakers.push(waker);
     }
     drop((sender, window_sender));
     thread::scope(|scope| {
-        let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(|| work(w, cpus))).collect();
+        let crowd = crowd.map(|(crowd, waker)| {
+            wakers.push(waker);
+            scope.spawn(|| placed(cpus, || crowd.run()))
+        });
         let mut conductor = Conductor {
             shared: &shared,
+            pulse: &pulse,
             load,
             wakers,
             arrivals,
@@ -79,20 +90,44 @@ pub fn run(
             series: Series::new(),
             watch,
         };
-        let led = conductor.lead(target);
+        let gathered = if crowd.is_some() { conductor.gather(&gathered) } else { Ok(()) };
+        if gathered.is_err() {
+            // then nothing begins: the threads only tell that they did nothing
+            conductor.enter(Phase::Finish);
+        }
+        let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(|| placed(cpus, || w.run()))).collect();
+        let led = match gathered {
+            Ok(()) => conductor.lead(target),
+            Err(ending) => Ok(Led::nowhere(ending)),
+        };
         conductor.enter(Phase::Finish);
         let mut shares = Vec::new();
         for thread in threads {
-            let share =
-                thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
-            shares.push(share.map_err(|e| Failure::failed(format!("a client thread failed: {e}")))?);
+            shares.push(brought_home(thread.join())?);
         }
+        let parted = crowd.map(|thread| brought_home(thread.join())).transpose()?;
         conductor.last_windows();
-        Ok(sum_up(led?, conductor.series, shares))
+        Ok(sum_up(led?, conductor.series, shares, parted.map(|parted| parted.fates)))
     })
 }
 
-fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
+/// Workers that the bystanders have taken are lost to the measured connections, and nobody knows how many these are.
+fn seen_by_the_measured(target: &Target, load: &Load) -> Target {
+    let serves = match target.serves {
+        Serves::AtATime(_) if load.bystanders.count() > 0 => Serves::Unknown,
+        serves => serves,
+    };
+    Target { serves, ..target.clone() }
+}
+
+fn brought_home<T>(joined: thread::Result<io::Result<T>>) -> Result<T, Failure> {
+    joined
+        .map_err(|_| Failure::failed("a client thread failed: this is a bug"))?
+        .map_err(|e| Failure::failed(format!("a client thread failed: {e}")))
+}
+
+/// Does the work of a thread on these CPUs; on any if there are none.
+fn placed<T>(cpus: &[usize], work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mut set = CpuSet::new();
     for cpu in cpus {
         set.set(*cpu)?;
@@ -100,7 +135,7 @@ fn work(worker: Worker<'_>, cpus: &[usize]) -> io::Result<Share> {
     if !cpus.is_empty() {
         nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)?;
     }
-    worker.run()
+    work()
 }
 
 /// The CPU time of all client threads between two arrivals, and the largest share of the time that one was busy.
@@ -116,6 +151,7 @@ fn spent(before: &[Option<Arrival>], after: &[Option<Arrival>], elapsed: Duratio
 
 struct Conductor<'a> {
     shared: &'a Shared,
+    pulse: &'a Pulse,
     load: &'a Load,
     wakers: Vec<Waker>,
     arrivals: Receiver<Arrival>,
@@ -145,6 +181,20 @@ impl Conductor<'_> {
             Ok(settled) => Ok(self.measure(&settled)),
             Err(ending) => Ok(Led::nowhere(ending)),
         }
+    }
+
+    /// Waits until the bystanders are all there, as long as they may take.
+    fn gather(&mut self, gathered: &Receiver<()>) -> Result<(), Ending> {
+        let end = Instant::now() + bystanders::patience(self.load) + Duration::from_secs(1);
+        while Instant::now() < end && gathered.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            if signals::stop_requested().is_some() {
+                return Err(Ending::Interrupted);
+            }
+            if !(self.watch)(Moment::Tick) {
+                return Err(Ending::ServerGone);
+            }
+        }
+        Ok(())
     }
 
     /// Longer than any time limit of a connection, with some time for each of many.
@@ -180,6 +230,7 @@ impl Conductor<'_> {
             return Led::nowhere(Ending::ServerGone);
         }
         let begin = self.shared.now();
+        let beat = self.pulse.now();
         let span = match self.load.stop {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
@@ -201,6 +252,7 @@ impl Conductor<'_> {
                 return Led { ending, begin: Some(begin), edges: None };
             }
         };
+        let beat = self.pulse.now().since(&beat);
         (self.watch)(Moment::End);
         let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
         let replies = measured.iter().zip(&drained).filter_map(|(early, late)| early.or(*late));
@@ -210,7 +262,11 @@ impl Conductor<'_> {
         let elapsed = Duration::from_nanos(end.saturating_sub(begin));
         let drain = Duration::from_nanos(end.saturating_sub(drain));
         let (client_cpu, client_busy) = spent(settled, &drained, elapsed);
-        Led { ending, begin: Some(begin), edges: Some(Edges { elapsed, drain, client_cpu, client_busy }) }
+        Led {
+            ending,
+            begin: Some(begin),
+            edges: Some(Edges { elapsed, drain, client_cpu, client_busy, beat }),
+        }
     }
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.
@@ -220,7 +276,7 @@ impl Conductor<'_> {
             return Err(Ending::Interrupted);
         }
         let end = at_most.map(|span| Instant::now() + span);
-        let mut arrived = vec![None; self.wakers.len()];
+        let mut arrived = vec![None; self.load.threads];
         let mut progress = (self.shared.replies(), Instant::now());
         loop {
             let left = end.map_or(TICK, |end| end.saturating_duration_since(Instant::now()));

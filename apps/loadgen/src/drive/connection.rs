@@ -116,6 +116,32 @@ impl Connection {
         }
     }
 
+    /// Sends at most so many of the unsent bytes; 0: there are none, or the socket is full.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn send_at_most(&mut self, limit: usize) -> io::Result<usize> {
+        let Some(stream) = &mut self.stream else { return Ok(0) };
+        let bytes = self.ping.to_send();
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match send(&*stream, &bytes[..bytes.len().min(limit)], SendFlags::NOSIGNAL).map_err(io::Error::from) {
+            Ok(count) => {
+                self.ping.sent(count);
+                Ok(count)
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether there is a socket whose connect is over.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
     /// One `recv`; `None`: nothing is there.
     ///
     /// # Errors
@@ -156,6 +182,15 @@ impl Connection {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         self.watching_writable = writable;
         registry.register(stream, token, interest(writable))
+    }
+
+    /// Asks to be told again of what is ready already.
+    ///
+    /// # Errors
+    /// The kernel has no memory for it.
+    pub fn watch_again(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        registry.reregister(stream, token, interest(self.watching_writable))
     }
 
     /// Changes what is watched, if it changes: writability costs wake-ups, so it is watched only while needed.

@@ -5,12 +5,14 @@
 //! `epoll_wait`. Where it breaks: one thread handles some 300,000 requests a second; when it is busy all the time,
 //! the report says that the client was the limit.
 
+pub mod bystanders;
 pub mod conduct;
 pub mod connection;
 mod exchange;
 pub mod failure;
 mod open_loop;
 pub mod outcome;
+mod overdue;
 pub mod phase;
 pub mod sources;
 pub mod worker;

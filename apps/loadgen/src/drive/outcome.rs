@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bystanders::{Beat, fate::Fates};
 use super::worker::{OpenShare, Pending, Share};
 use crate::measure::Tally;
 use crate::measure::series::Series;
@@ -59,6 +60,10 @@ pub struct Outcome {
     pub replies_of_each: Vec<u64>,
     /// What only an open loop has, of all threads.
     pub schedule: Option<OpenShare>,
+    /// What became of the bystanders, if there were any.
+    pub bystanders: Option<Fates>,
+    /// What their thread did in the measured time; `None`: there was none, or it was broken off.
+    pub beat: Option<Beat>,
 }
 
 /// What the conductor itself knows at the end.
@@ -77,6 +82,7 @@ pub(super) struct Edges {
     pub(super) drain: Duration,
     pub(super) client_cpu: Duration,
     pub(super) client_busy: f64,
+    pub(super) beat: Beat,
 }
 
 impl Led {
@@ -86,7 +92,7 @@ impl Led {
     }
 }
 
-pub(super) fn sum_up(led: Led, series: Series, shares: Vec<Share>) -> Outcome {
+pub(super) fn sum_up(led: Led, series: Series, shares: Vec<Share>, bystanders: Option<Fates>) -> Outcome {
     let (mut earlier, mut measured) = (Tally::new(), Tally::new());
     for share in &shares {
         earlier.merge(&share.earlier);
@@ -119,6 +125,8 @@ pub(super) fn sum_up(led: Led, series: Series, shares: Vec<Share>) -> Outcome {
         series,
         replies_of_each: shares.iter().flat_map(|s| s.shares.iter().copied()).collect(),
         schedule: schedule(shares),
+        bystanders,
+        beat: led.edges.map(|edges| edges.beat).filter(|_| bystanders.is_some()),
     }
 }
 

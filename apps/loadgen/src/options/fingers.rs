@@ -104,6 +104,7 @@ mod tests {
         assert!(complaint("loadgen run 127.0.0.1:9 -c 0").contains("-c"));
         assert!(complaint("loadgen run 127.0.0.1:9 -c 2 -t 3").contains("more threads"));
         assert!(complaint("loadgen run 127.0.0.1:9 -s 1MiB -P 2000").contains("1 GiB"));
+        assert!(complaint("loadgen run 127.0.0.1:9 -s 1MiB --idle 2k").contains("1 GiB"));
         assert!(complaint("loadgen run 127.0.0.1:9 --reconnect 0").contains("--reconnect"));
         assert!(complaint("loadgen run 127.0.0.1:9 -o result.xml").contains(".json"));
         assert!(complaint("loadgen run 127.0.0.1:9 -R 0").contains("above 0"));

@@ -1,6 +1,8 @@
 //! The command line: parsed once into a [`crate::plan`], with help for fingers that learned another tool.
 
+mod bystanders;
 mod compare;
+mod connecting;
 mod costs;
 mod find_max;
 mod fingers;
@@ -29,7 +31,7 @@ use crate::plan::{ComparePlan, FindMaxPlan, Manner, Pin, ReportPlan, RunPlan, Se
 #[derive(Debug)]
 pub enum Asked {
     /// `loadgen run`.
-    Run(RunPlan),
+    Run(Box<RunPlan>),
     /// `loadgen compare`.
     Compare(ComparePlan),
     /// `loadgen find-max`.
@@ -66,7 +68,7 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
         return Ok(Asked::Print(String::from_utf8_lossy(&script).into_owned()));
     }
     match cli.command {
-        Some(Command::Run(options)) => options.plan().map(Asked::Run),
+        Some(Command::Run(options)) => options.plan().map(|plan| Asked::Run(Box::new(plan))),
         Some(Command::Compare(options)) => options.plan().map(Asked::Compare),
         Some(Command::FindMax(options)) => options.plan().map(Asked::FindMax),
         Some(Command::Selftest(options)) => options.plan().map(Asked::Selftest),
@@ -140,9 +142,10 @@ struct Common {
     pipeline: u64,
     #[command(flatten)]
     rate: rate::RateOptions,
-    /// Open the connections over this time, before anything is measured [default: as fast as they are accepted]
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
-    ramp: Option<std::time::Duration>,
+    #[command(flatten)]
+    connecting: connecting::ConnectOptions,
+    #[command(flatten)]
+    bystanders: bystanders::BystanderOptions,
     /// Seed of everything random: the order of the trials, arrivals [default: the time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -203,6 +206,7 @@ Examples:
   loadgen run 127.0.0.1:12000                       50 connections, 64 B, 5 s
   loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
   loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
+  loadgen run 127.0.0.1:12000 --idle 5k --slow 64   beside 5,000 that sleep and 64 that hold it up
   loadgen run 127.0.0.1:12000 -n 1m -o result.json  a million requests, kept as JSON
   loadgen report result.json -o result.html         the same as a page with charts
   loadgen run 127.0.0.1:6379 --protocol redis-ping  your Redis; -P 16 as redis-benchmark pipelines

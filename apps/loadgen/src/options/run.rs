@@ -8,11 +8,12 @@ use common::exit::Failure;
 use common::units;
 
 use super::Common;
+use super::bystanders;
 use super::costs::CostOptions;
 use super::message::SIZE_MAX;
 use crate::ping::Protocol;
 use crate::ping::framing::Expect;
-use crate::plan::{Bystanders, Load, Pin, RunPlan, Stop};
+use crate::plan::{Load, Pin, RunPlan, Stop};
 
 /// Bounds of one load. Generous, but everything has one.
 const CONNECTIONS_MAX: u64 = 100_000;
@@ -114,6 +115,12 @@ pub(super) fn load(
             "-t {threads}: more threads than connections (-c {connections}): some would have nothing to do"
         )));
     }
+    let asked = common.bystanders.understand()?;
+    if bystanders::memory(&asked, size) > MEMORY_MAX {
+        return Err(Failure::usage(format!(
+            "--idle and --slow × -s {size}: their messages would fill more than 1 GiB: make one of them smaller"
+        )));
+    }
     if (connections * depth) as u64 * (size as u64 + 16) > MEMORY_MAX {
         return Err(Failure::usage(format!(
             "-c {connections} × -P {depth} × {named}{size}: the messages would fill more than 1 GiB: make one of them smaller"
@@ -156,8 +163,9 @@ pub(super) fn load(
         reconnect,
         timeout: common.timeout,
         arrivals,
-        bystanders: Bystanders::default(),
-        ramp: common.ramp,
+        bystanders: asked,
+        ramp: common.connecting.ramp(connections)?,
+        sources: common.connecting.sources()?,
         interval: common.interval,
     })
 }

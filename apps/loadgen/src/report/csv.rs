@@ -7,7 +7,8 @@ use super::{Report, Trial};
 const COLUMNS: &str = "workload,subject,trial,verdict,seconds,requests_per_second,requests,errors,requested,established,\
 served,p50_us,p90_us,p99_us,p999_us,p9999_us,max_us,connect_p50_us,connect_p99_us,client_busy,server_cpu_us_per_request,\
 context_switches_per_request,page_faults_per_request,memory_per_connection_bytes,processes,threads,limited_by,reasons,\
-server_memory_bytes,kernel_memory_per_connection_bytes,server_busiest_thread";
+server_memory_bytes,kernel_memory_per_connection_bytes,server_busiest_thread,jain,idle_served,idle_closed,slow_established,slow_closed,slow_bytes,\
+greedy_requests_per_second,greedy_bytes_per_second,bystanders_cpu_seconds";
 
 /// A head line and a line for each trial.
 #[must_use]
@@ -39,6 +40,7 @@ fn line(trial: &Trial) -> String {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
     let micros = |nanos: Option<u64>| number(nanos.map(|nanos| nanos as f64 / 1e3));
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let others = client.and_then(|c| c.bystanders.as_ref());
     let reply = client.map(|c| &c.reply);
     let connect = client.and_then(|c| c.connect.as_ref());
     let connections = client.map(|c| &c.connections);
@@ -74,6 +76,15 @@ fn line(trial: &Trial) -> String {
         count(server.and_then(|s| s.memory_bytes)),
         number(server.and_then(|s| s.kernel_memory_per_connection)),
         number(server.map(|s| s.busiest_thread)),
+        number(client.and_then(|c| c.fairness.as_ref()).map(|fairness| fairness.jain)),
+        count(others.map(|b| b.idle.served as u64)),
+        count(others.map(|b| (b.idle.closed + b.idle.reset) as u64)),
+        count(others.map(|b| (b.dribblers.established + b.never_readers.established) as u64)),
+        count(others.map(|b| b.slow_closed() as u64)),
+        count(others.map(|b| b.dribbled_bytes + b.taken_bytes)),
+        number(others.and_then(|b| b.greedy_requests_per_second)),
+        number(others.and_then(|b| b.greedy_bytes_per_second)),
+        number(others.and_then(|b| b.cpu_seconds)),
     ];
     fields.join(",")
 }

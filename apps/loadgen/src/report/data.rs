@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::bystanders::BystandersReport;
 pub use super::cost::{Accounting, Cost};
 use super::summary::{self, Row};
 use crate::drive::worker::OpenShare;
@@ -260,6 +261,8 @@ pub struct Client {
     pub under_way: f64,
     /// How evenly the connections were served.
     pub fairness: Option<Fairness>,
+    /// What became of the connections that were there as well, if there were any.
+    pub bystanders: Option<BystandersReport>,
     /// The run as time went by, in at most [`crate::measure::series::POINTS`] equal steps.
     pub intervals: Vec<Interval>,
 }
@@ -406,8 +409,16 @@ impl Client {
             busy: outcome.client_busy,
             fairness: Fairness::of(&outcome.replies_of_each),
             under_way: outcome.under_way,
+            bystanders: BystandersReport::of(outcome),
             intervals: intervals(outcome, load),
         }
+    }
+
+    /// CPU time of all threads of this program that the load kept busy, those of the bystanders included.
+    #[must_use]
+    pub fn all_cpu_seconds(&self) -> Option<f64> {
+        let bystanders = self.bystanders.as_ref().and_then(|bystanders| bystanders.cpu_seconds);
+        Some(self.cpu_seconds? + bystanders.unwrap_or(0.0))
     }
 
     /// Right replies of the whole trial, warm-up included.

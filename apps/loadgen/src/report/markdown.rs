@@ -2,7 +2,7 @@
 
 use super::summary::Row;
 use super::text::{self, cells, ratios};
-use super::{Report, notes};
+use super::{Report, beside, notes};
 
 /// Heads, tables, notes.
 #[must_use]
@@ -19,6 +19,9 @@ pub fn render(report: &Report) -> String {
         }
         out.push_str(&format!("\n## {}\n\n{}\n\n", workload.name, text::describe(&workload.load)));
         out.push_str(&table(&rows));
+        for line in beside::of_a_run(report) {
+            out.push_str(&format!("\n{line}\n"));
+        }
         if let Some(comparison) = &report.comparison {
             out.push_str(&ratios::markdown(comparison, &workload.name));
         }

@@ -3,6 +3,8 @@
 //! Every form is a pure function of a [`Report`]: value in, text out. None of them reads a clock, a file or the
 //! terminal, so the tests compare them with files.
 
+pub mod beside;
+pub mod bystanders;
 pub mod claims;
 pub mod cost;
 pub mod csv;

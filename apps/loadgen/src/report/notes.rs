@@ -4,7 +4,7 @@ use common::units::plural;
 
 use super::data::Verb;
 use super::summary::Row;
-use super::{Report, claims};
+use super::{Report, beside, claims};
 use crate::measure::verdict::Level;
 use crate::trial::show_error;
 
@@ -15,6 +15,7 @@ pub fn for_workload(report: &Report, workload: &str) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(rows.iter().filter_map(|row| partly_served(report, row)));
     notes.extend(rows.iter().filter_map(|row| left_out(row)));
+    notes.extend(beside::for_workload(report, workload));
     if report.command == Verb::Compare {
         notes.extend(claims::of_workload(report, &rows));
     }

@@ -95,6 +95,7 @@ fn steps(plan: &SelftestPlan, ceiling: Option<f64>) -> Vec<Step> {
         arrivals: Arrivals::AfterReply,
         bystanders: Bystanders::default(),
         ramp: None,
+        sources: None,
         interval: Duration::from_secs(1),
     };
     let at_rate =

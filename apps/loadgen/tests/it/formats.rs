@@ -95,6 +95,7 @@ pub(crate) fn load(reconnect: Option<u64>) -> Load {
         arrivals: Arrivals::AfterReply,
         bystanders: Bystanders::default(),
         ramp: None,
+        sources: None,
         interval: Duration::from_secs(1),
     }
 }
@@ -279,6 +280,7 @@ pub(crate) fn client(rate: f64, served: usize) -> Client {
         cpu_seconds: Some(1.9),
         busy: Some(if served == 2 { 0.95 } else { 0.7 }),
         under_way: 50.0,
+        bystanders: None,
         fairness: Some(Fairness { jain: 0.99, slowest: 900, fastest: 1_100, never_served: 50 - served }),
         intervals: vec![],
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod bystanders;
 mod compare;
 mod costs;
 mod doubts;

@@ -6,7 +6,8 @@ use common::units::{plural, show_count, show_duration};
 
 use super::{cells, server, show_rate, wrap};
 use crate::measure::Quantiles;
-use crate::report::data::{Accounting, Client, Connections, Open, Trial};
+use crate::report::bystanders::BystandersReport;
+use crate::report::data::{Accounting, Client, Connections, Fairness, Open, Trial};
 use crate::report::summary::Row;
 use crate::report::{Report, claims};
 use crate::trial::show_error;
@@ -80,6 +81,12 @@ fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>, prai
         out.push_str(&line("connect time", &times(connect)));
     }
     out.push_str(&line("connections", &connections(&client.connections)));
+    if let Some(fairness) = &client.fairness {
+        out.push_str(&line("fairness", &evenness(fairness)));
+    }
+    for (name, text) in client.bystanders.iter().flat_map(BystandersReport::lines) {
+        out.push_str(&line(name, &text));
+    }
     if client.errors.is_empty() {
         let praise = if client.requests.ok > 0 { format!("; {praise}") } else { String::new() };
         out.push_str(&line("errors", &format!("none{praise}")));
@@ -129,6 +136,20 @@ fn connections(c: &Connections) -> String {
     }
     if c.connecting_at_end > 0 {
         text.push_str(&format!("; {} under way at the end", plural(c.connecting_at_end as u64, "connect")));
+    }
+    text
+}
+
+/// Who had how many replies: says nothing of a single connection.
+fn evenness(fairness: &Fairness) -> String {
+    let mut text = format!(
+        "Jain {:.3}; slowest connection {} replies, fastest {}",
+        fairness.jain,
+        show_count(fairness.slowest),
+        show_count(fairness.fastest)
+    );
+    if fairness.never_served > 0 {
+        text.push_str(&format!("; {} never served", show_count(fairness.never_served as u64)));
     }
     text
 }

@@ -10,7 +10,7 @@ mod table;
 use common::units::{plural, show_count, show_duration};
 
 use self::table::By;
-use super::{Report, notes};
+use super::{Report, beside, notes};
 use crate::plan::{Arrivals, Load, Rate, Spacing, Stop};
 use crate::report::data::{Found, NamedLoad, Verb};
 
@@ -172,6 +172,9 @@ pub fn describe(load: &Load) -> String {
         None => text.push_str(", kept"),
         Some(1) => text.push_str(", a new connection for every request"),
         Some(limit) => text.push_str(&format!(", replaced after {limit} replies each")),
+    }
+    if let Some(bystanders) = beside::in_words(&load.bystanders) {
+        text.push_str(&format!(", beside {bystanders}"));
     }
     match load.stop {
         Stop::After(span) => text.push_str(&format!(", {}", show_duration(span))),
