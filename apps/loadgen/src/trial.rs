@@ -260,7 +260,7 @@ pub fn show_error(error: &ErrorCount) -> String {
 fn figures(client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
     // what a client spent that was broken off is not known, so nobody knows what is left for others
-    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds?);
+    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.cpu_seconds? + client.conductor_cpu_seconds);
     // a total that is split over the connections leaves some of them idle before others
     let steady = client.errors.is_empty() && client.requests.ok > 0;
     let time = client.open.as_ref().map_or(client.reply.mean, |open| open.uncorrected.mean);

@@ -14,9 +14,10 @@ use mio::Waker;
 use nix::sched::CpuSet;
 
 use super::failure;
+use super::moment::{Glance, Moment, Past};
 use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
-use super::worker::{Arrival, Share, Worker};
+use super::worker::{Arrival, Share, Worker, cpu_time};
 use crate::measure::Class;
 use crate::measure::series::{Collector, Series, Window};
 use crate::plan::{Load, Stop, Target};
@@ -25,21 +26,6 @@ use crate::plan::{Load, Stop, Target};
 const WINDOWS: usize = 32;
 /// How often the conductor looks around.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What the caller is told during a trial.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Moment<'a> {
-    /// All connections are open, or have failed to.
-    Connected,
-    /// Nothing is in flight; the measuring begins when the caller returns.
-    Start,
-    /// Nothing is in flight; the measuring is over.
-    End,
-    /// Time goes by.
-    Tick,
-    /// An interval of the measured time is over in all threads.
-    Interval(&'a Window),
-}
 
 /// Runs one trial. `watch` is told each [`Moment`]; when it answers `false`, the trial ends early.
 ///
@@ -87,8 +73,9 @@ pub fn run(
                 thread.join().map_err(|_| Failure::failed("a client thread failed: this is a bug"))?;
             shares.push(share.map_err(|e| Failure::failed(format!("a client thread failed: {e}")))?);
         }
-        conductor.last_windows();
-        Ok(sum_up(led?, conductor.series, shares))
+        let led = led?;
+        conductor.last_windows(led.elapsed_until(shared.now()));
+        Ok(sum_up(led, conductor.series, shares))
     })
 }
 
@@ -180,6 +167,7 @@ impl Conductor<'_> {
             return Led::nowhere(Ending::ServerGone);
         }
         let begin = self.shared.now();
+        let own_cpu = cpu_time();
         let span = match self.load.stop {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
@@ -198,9 +186,15 @@ impl Conductor<'_> {
                 // first the threads stop counting: looking at the server takes time that is none of the trial's
                 self.enter(Phase::Finish);
                 (self.watch)(Moment::End);
-                return Led { ending, begin: Some(begin), edges: None };
+                return Led {
+                    ending,
+                    begin: Some(begin),
+                    edges: None,
+                    own_cpu: cpu_time().saturating_sub(own_cpu),
+                };
             }
         };
+        let own_cpu = cpu_time().saturating_sub(own_cpu);
         (self.watch)(Moment::End);
         let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
         let replies = measured.iter().zip(&drained).filter_map(|(early, late)| early.or(*late));
@@ -210,7 +204,8 @@ impl Conductor<'_> {
         let elapsed = Duration::from_nanos(end.saturating_sub(begin));
         let drain = Duration::from_nanos(end.saturating_sub(drain));
         let (client_cpu, client_busy) = spent(settled, &drained, elapsed);
-        Led { ending, begin: Some(begin), edges: Some(Edges { elapsed, drain, client_cpu, client_busy }) }
+        let edges = Edges { elapsed, drain, client_cpu, client_busy };
+        Led { ending, begin: Some(begin), edges: Some(edges), own_cpu }
     }
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.
@@ -243,7 +238,13 @@ impl Conductor<'_> {
             return Err(Ending::Interrupted);
         }
         let replies = self.shared.replies();
-        if !(self.watch)(Moment::Tick) || !self.fetch_windows() {
+        let glance = Glance {
+            phase,
+            established: self.shared.established(),
+            replies,
+            failures: self.shared.failures(),
+        };
+        if !(self.watch)(Moment::Tick(glance)) || !self.fetch_windows() {
             return Err(Ending::ServerGone);
         }
         if replies != progress.0 {
@@ -261,23 +262,38 @@ impl Conductor<'_> {
         let mut goes_on = true;
         while let Ok((thread, window)) = self.windows.try_recv() {
             for complete in self.collector.add(thread, window) {
-                goes_on &= self.tell(&complete);
+                goes_on &= self.tell(&complete, Duration::MAX);
             }
         }
         goes_on
     }
 
     /// All threads have ended: what they handed over last, and what not all of them have reached.
-    fn last_windows(&mut self) {
-        self.fetch_windows();
+    fn last_windows(&mut self, elapsed: Duration) {
+        while let Ok((thread, window)) = self.windows.try_recv() {
+            for complete in self.collector.add(thread, window) {
+                self.tell(&complete, elapsed);
+            }
+        }
         for window in self.collector.rest() {
-            self.tell(&window);
+            self.tell(&window, elapsed);
         }
     }
 
-    fn tell(&mut self, window: &Window) -> bool {
+    /// An interval is over, at the latest with the measured time itself.
+    fn tell(&mut self, window: &Window, elapsed: Duration) -> bool {
+        let edge = |index: u64| {
+            let nanos = u64::try_from(self.load.interval.as_nanos()).unwrap_or(u64::MAX);
+            Duration::from_nanos(nanos.saturating_mul(index)).min(elapsed)
+        };
+        let past = Past { window, from: edge(window.index), to: edge(window.index + 1) };
+        // what a thread brings home may be the interval that nothing happened in any more
+        let empty = window.ok == 0 && window.errors == 0 && past.length() < self.load.interval / 100;
+        if empty {
+            return true;
+        }
         self.series.add(window);
-        (self.watch)(Moment::Interval(window))
+        (self.watch)(Moment::Interval(past))
     }
 
     fn cannot_connect(&self, target: &Target) -> Failure {

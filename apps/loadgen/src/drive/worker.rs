@@ -432,6 +432,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-fn cpu_time() -> Duration {
+/// CPU time of the calling thread so far.
+pub(super) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
