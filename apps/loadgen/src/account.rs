@@ -65,7 +65,7 @@ impl Account {
     /// Looks at the edges of the measured time; the edge itself is as close to it as can be.
     pub fn look(&mut self, moment: Moment<'_>) {
         match moment {
-            Moment::Connected | Moment::Tick | Moment::Interval(_) => {}
+            Moment::Connected | Moment::Tick(_) | Moment::Interval(_) => {}
             Moment::Start => {
                 let settled = cpu::settled(&self.whose);
                 self.connected = Memory::look(&self.whose);

@@ -5,17 +5,16 @@
 //! trial: whatever happens later, what was measured is kept.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::exit::Failure;
 use common::signals;
 
 use crate::account::Account;
 use crate::acts::{Acting, Victim};
 use crate::drive::{self, Ending, Moment};
+use crate::live::Live;
 use crate::pace::random::Random;
 use crate::plan::{Arrivals, ComparePlan, Contender, Scenario, Serves, Target, Workload};
-use crate::progress::Progress;
 use crate::report::data::{Client, Fairness, Figure, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::subject::machine::Watched;
@@ -30,9 +29,8 @@ const OVERHEAD: Duration = Duration::from_millis(150);
 
 /// Measures all servers under all loads and returns the report.
 ///
-/// # Errors
-/// A result could not be saved.
-pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure> {
+#[must_use]
+pub fn compare(plan: &ComparePlan, mut report: Report, live: &mut Live) -> Report {
     let cpus = placement::allowed_cpus();
     report.placement = placement::place(&plan.manner.pin, &cpus);
     report.seed = Some(plan.seed);
@@ -48,25 +46,26 @@ pub fn compare(plan: &ComparePlan, mut report: Report) -> Result<Report, Failure
     report.subjects = plan.contenders.iter().map(subject).collect();
     let turns = turns(plan);
     let whole = turns.iter().map(|turn| run::span(&turn.workload.load) + OVERHEAD).sum();
-    let progress = Progress::new(plan.manner.quiet, whole);
-    let begin = Instant::now();
+    live.start(&report, whole);
     for (index, turn) in turns.iter().enumerate() {
         let Turn { trial, workload, contender } = *turn;
-        progress.begin(&format!("{}/{} {} · {}", index + 1, turns.len(), contender.name, workload.name));
         let label = Label { trial, workload: workload.name.clone(), subject: contender.name.clone() };
-        let trial = measure(plan, &report, turn, label, || progress.reach(begin.elapsed(), whole));
+        let what = format!("{}/{} {} · {}", index + 1, turns.len(), contender.name, workload.name);
+        live.begin(&what, label.clone(), &workload.load);
+        let trial = measure(plan, &report, turn, label, live);
         report.interrupted = signals::stop_requested().is_some();
         if let Some(trial) = trial {
+            live.ended(&trial);
             report.add(trial);
             scenarios::conclude(&mut report, &plan.scenarios);
         }
-        save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
+        // what cannot be written now is tried again at the end, and told then
+        let _ = save::save(&report, &plan.manner.outputs);
         if report.interrupted {
             break;
         }
     }
-    progress.finish();
-    Ok(report)
+    report
 }
 
 fn subject(contender: &Contender) -> Subject {
@@ -131,7 +130,7 @@ fn measure(
     report: &Report,
     turn: &Turn<'_>,
     label: Label,
-    tick: impl Fn(),
+    live: &mut Live,
 ) -> Option<Trial> {
     let Turn { workload, contender, .. } = turn;
     let load = &match (workload.load.arrivals, knee(report, workload, &contender.name)) {
@@ -165,7 +164,7 @@ fn measure(
         death: None,
     };
     let outcome = drive::run(&target, load, &report.placement.client, &mut |moment| {
-        seen.look(&mut server, moment, &tick)
+        seen.look(&mut server, moment, live)
     });
     let Watch { machine, account, acting, death } = seen;
     let provoked = acting.provokes();
@@ -264,7 +263,7 @@ struct Watch {
 
 impl Watch {
     /// Looks at the edges; `false`: the server is gone, so there is nothing left to measure.
-    fn look(&mut self, server: &mut Server, moment: Moment<'_>, tick: &impl Fn()) -> bool {
+    fn look(&mut self, server: &mut Server, moment: Moment<'_>, live: &mut Live) -> bool {
         // at the start last, at the end first: looking at the server is none of the measured time's work
         if moment != Moment::Start {
             self.machine.look(moment);
@@ -275,12 +274,10 @@ impl Watch {
         }
         match moment {
             Moment::Start => self.acting.begin(),
-            Moment::Tick => {
-                tick();
-                self.acting.look();
-            }
+            Moment::Tick(_) => self.acting.look(),
             Moment::Connected | Moment::End | Moment::Interval(_) => {}
         }
+        live.tell(moment);
         self.death = server.gone();
         // a death that was provoked is what the load is about: it goes on to see who else loses what
         self.death.is_none() || self.acting.provokes()

@@ -3,7 +3,7 @@
 //! The way of a measurement, which is also the order to read in:
 //! [`options`] → [`plan`] → [`subject`] (the server under test) → [`drive`] ([`pace`] × [`ping`]) → [`measure`] →
 //! [`report`]; [`run`] and [`compare`] walk it, [`selftest`] walks it against itself, [`account`] says what the server
-//! spent, [`trial`] judges what came out, [`progress`] shows how far it is; [`reopen`]
+//! spent, [`trial`] judges what came out, [`live`] shows how far it is; [`reopen`]
 //! shows what was saved.
 //!
 //! [`stats`] says which differences were shown and which promises kept, [`gates`] what that means for the exit code.
@@ -17,12 +17,12 @@ pub mod compare;
 pub mod drive;
 pub mod find_max;
 pub mod gates;
+pub mod live;
 pub mod measure;
 pub mod options;
 pub mod pace;
 pub mod ping;
 pub mod plan;
-pub mod progress;
 pub mod reopen;
 pub mod report;
 pub mod run;

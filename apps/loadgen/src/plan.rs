@@ -16,6 +16,7 @@ pub const SPARE_DESCRIPTORS: u64 = 64;
 
 /// The load of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Load {
     /// Connections, over all client threads.
     pub connections: usize,
@@ -31,11 +32,13 @@ pub struct Load {
     pub depth: usize,
     /// Load before the measuring, in seconds in a report.
     #[serde(with = "seconds")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub warmup: Duration,
     /// A connection is closed and replaced after this many replies; `None`: it is kept.
     pub reconnect: Option<u64>,
     /// The longest time that a connect or a reply may take.
     #[serde(with = "seconds")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub timeout: Duration,
     /// What decides when a request is sent.
     pub arrivals: Arrivals,
@@ -43,16 +46,19 @@ pub struct Load {
     pub bystanders: Bystanders,
     /// The time in which all connections are opened; `None`: as fast as they can be.
     #[serde(with = "maybe_seconds")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub ramp: Option<Duration>,
     /// The local addresses that connections to loopback leave from; `None`: as many as are needed.
     pub sources: Option<usize>,
     /// How often the run is looked at while it lasts.
     #[serde(with = "seconds")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub interval: Duration,
 }
 
 /// What decides when a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// A closed loop: the reply before it. Measures throughput.
@@ -72,6 +78,7 @@ pub enum Arrivals {
 
 /// Requests per second, over all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rate {
     /// At the beginning.
     pub from: f64,
@@ -85,6 +92,7 @@ pub struct Rate {
 
 /// How the requests of an open loop are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
     /// Evenly.
@@ -97,6 +105,7 @@ pub enum Spacing {
 
 /// Connections that are there as well and are not measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Bystanders {
     /// They send one request and then nothing.
     pub idle: usize,
@@ -116,10 +125,15 @@ impl Bystanders {
 
 /// When the measuring ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// After this time.
-    After(#[serde(with = "seconds")] Duration),
+    After(
+        #[serde(with = "seconds")]
+        #[cfg_attr(test, schemars(with = "f64"))]
+        Duration,
+    ),
     /// After this many requests.
     Requests(u64),
 }
@@ -186,6 +200,17 @@ pub enum Format {
     Markdown,
     /// A page, for people.
     Html,
+    /// Each interval and trial in a line of its own, while it lasts; for programs.
+    Ndjson,
+}
+
+/// What goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Printed {
+    /// The report for people.
+    Text,
+    /// What a file of this form would hold.
+    As(Format),
 }
 
 /// What both commands have.
@@ -197,8 +222,8 @@ pub struct Manner {
     pub pin: Pin,
     /// Files to write.
     pub outputs: Vec<Output>,
-    /// JSON instead of text on stdout.
-    pub json: bool,
+    /// What is printed.
+    pub printed: Printed,
     /// No progress on stderr.
     pub quiet: bool,
     /// What the run is held to.

@@ -53,7 +53,8 @@ fn form(reports: &[Named], format: Format) -> String {
         Format::Html => html::render_all(reports),
         Format::Csv => csv::render_all(reports.iter().map(|named| (named.name.as_str(), &named.report))),
         Format::Markdown => each(reports, markdown::render),
-        Format::Json => reports.iter().map(|named| json::render(&named.report)).collect(),
+        // lines are what happened, not what is known of it at the end: a report is made into its JSON
+        Format::Json | Format::Ndjson => reports.iter().map(|named| json::render(&named.report)).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! otherwise it is seen from the client's side only.
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::exit::Failure;
 use common::{signals, units};
@@ -10,8 +10,8 @@ use common::{signals, units};
 use crate::account::{self, Account};
 use crate::accounted;
 use crate::drive::{self, Ending, Moment};
+use crate::live::Live;
 use crate::plan::{Load, Pin, RunPlan, Serves, Stop, Target};
-use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
 use crate::report::{Trial, save};
 use crate::subject::machine::Watched;
@@ -23,44 +23,39 @@ use crate::trial::{Label, Seen};
 ///
 /// # Errors
 /// Nothing could be measured at all.
-pub fn run(plan: &RunPlan, mut report: Report) -> Result<Report, Failure> {
+pub fn run(plan: &RunPlan, mut report: Report, live: &mut Live) -> Result<Report, Failure> {
     let site = Site::find(plan, &mut report);
-    let whole = plan.loads.iter().map(|(_, load)| span(load)).sum::<Duration>() * plan.manner.trials;
-    let progress = Progress::new(plan.manner.quiet, whole);
-    let begin = Instant::now();
+    live.start(&report, plan.loads.iter().map(|(_, load)| span(load)).sum::<Duration>() * plan.manner.trials);
     for number in 1..=plan.manner.trials {
         for (name, load) in &plan.loads {
-            progress.begin(&step(plan, number, name));
             let label = Label { trial: number, workload: name.clone(), subject: plan.name.clone() };
-            let trial = site.measure(load, label.clone(), &report, || progress.reach(begin.elapsed(), whole));
+            live.begin(&step(plan, number, name), label.clone(), load);
+            let trial = site.measure(load, label.clone(), &report, live);
             let trial = match trial {
                 // nothing was measured at all: a report would only say so at length
-                Err(failure) if report.trials.is_empty() => {
-                    progress.finish();
-                    return Err(failure);
-                }
+                Err(failure) if report.trials.is_empty() => return Err(failure),
                 Err(failure) => label.failed(&failure.message),
                 Ok(trial) => trial,
             };
             // also between two trials, or in one that was over too soon to notice
             report.interrupted = signals::stop_requested().is_some();
             if report.trials.is_empty() || !has_nothing(&trial) {
+                live.ended(&trial);
                 report.add(trial);
-                save::save(&report, &plan.manner.outputs).inspect_err(|_| progress.finish())?;
+                // what cannot be written now is tried again at the end, and told then
+                let _ = save::save(&report, &plan.manner.outputs);
             }
             if report.interrupted {
-                progress.finish();
                 return Ok(report);
             }
         }
     }
-    progress.finish();
     Ok(report)
 }
 
 /// What is measured now, for the eyes of who waits.
 fn step(plan: &RunPlan, number: u32, name: &str) -> String {
-    let mut text = format!("measuring {}", plan.name);
+    let mut text = plan.name.clone();
     if plan.loads.len() > 1 {
         text.push_str(&format!(", {name}"));
     }
@@ -124,7 +119,7 @@ impl Site {
         load: &Load,
         label: Label,
         report: &Report,
-        tick: impl Fn(),
+        live: &mut Live,
     ) -> Result<Trial, Failure> {
         let mut machine = Watched::begin();
         let mut account = self.whose.as_ref().map(|whose| Account::open(whose.clone(), load));
@@ -141,9 +136,7 @@ impl Site {
             if moment == Moment::Start {
                 machine.look(moment);
             }
-            if moment == Moment::Tick {
-                tick();
-            }
+            live.tell(moment);
             death.is_none()
         })?;
         death = death.or_else(|| account.as_ref().and_then(Account::gone));
@@ -168,7 +161,8 @@ fn choose(addresses: &[SocketAddr], timeout: Duration) -> SocketAddr {
 /// About how long a load takes; a total number of requests is taken for some seconds.
 #[must_use]
 pub fn span(load: &Load) -> Duration {
-    load.warmup
+    load.ramp.unwrap_or_default()
+        + load.warmup
         + match load.stop {
             Stop::After(span) => span,
             Stop::Requests(_) => Duration::from_secs(5),

@@ -8,11 +8,12 @@ use common::exit::{DONE, Failure};
 use common::{clock, limits, signals};
 
 use crate::drive::sources;
+use crate::live::Live;
 use crate::options::{self, Asked};
-use crate::plan::{self, Load, Manner};
+use crate::plan::{self, Load, Manner, Printed};
 use crate::report::data::{self, Verb};
 use crate::report::text::View;
-use crate::report::{Report, json, save, text};
+use crate::report::{Report, save, text};
 use crate::subject::{become_server, keeper, machine, placement::Placement};
 use crate::{compare, find_max, reopen, run, selftest};
 
@@ -33,24 +34,21 @@ pub fn start() -> Result<ExitCode, Failure> {
         Asked::Report(plan) => print(&reopen::reopen(&plan, view())?).map(|()| ExitCode::from(DONE)),
         Asked::Run(plan) => {
             enough(plan.loads.iter().map(|(_, load)| load), plan.addresses.first().copied())?;
-            let earlier = plan.manner.gates.earlier()?;
-            finish(run::run(&plan, blank(Verb::Run, &plan.manner))?, &plan.manner, earlier)
+            conclude(Verb::Run, &plan.manner, |report, live| run::run(&plan, report, live))
         }
         Asked::Compare(plan) => {
             let target = (Ipv4Addr::LOCALHOST, 0).into();
             enough(plan.workloads.iter().map(|workload| &workload.load), Some(target))?;
-            let earlier = plan.manner.gates.earlier()?;
-            finish(compare::compare(&plan, blank(Verb::Compare, &plan.manner))?, &plan.manner, earlier)
+            conclude(Verb::Compare, &plan.manner, |report, live| Ok(compare::compare(&plan, report, live)))
         }
         Asked::FindMax(plan) => {
-            let manner = &plan.run.manner;
             enough(plan.run.loads.iter().map(|(_, load)| load), plan.run.addresses.first().copied())?;
-            let earlier = manner.gates.earlier()?;
-            finish(find_max::find_max(&plan, blank(Verb::FindMax, manner))?, manner, earlier)
+            let manner = &plan.run.manner;
+            conclude(Verb::FindMax, manner, |report, live| find_max::find_max(&plan, report, live))
         }
         Asked::Selftest(plan) => {
             prepare(0)?;
-            finish(selftest::selftest(&plan, blank(Verb::Selftest, &plan.manner))?, &plan.manner, None)
+            conclude(Verb::Selftest, &plan.manner, |report, live| selftest::selftest(&plan, report, live))
         }
     }
 }
@@ -106,12 +104,26 @@ fn blank(command: Verb, manner: &Manner) -> Report {
     }
 }
 
-fn finish(mut report: Report, manner: &Manner, earlier: Option<Report>) -> Result<ExitCode, Failure> {
+/// Does the work and tells of it, at last by the exit code.
+fn conclude(
+    command: Verb,
+    manner: &Manner,
+    work: impl FnOnce(Report, &mut Live) -> Result<Report, Failure>,
+) -> Result<ExitCode, Failure> {
+    let earlier = manner.gates.earlier()?;
+    let mut live = Live::new(command, manner)?;
+    let done = work(blank(command, manner), &mut live);
+    live.finish(&done);
+    let mut report = done?;
     manner.gates.conclude(&mut report, earlier.as_ref());
     // again, with what only the end could tell
-    let saved = save::save(&report, &manner.outputs);
-    let text = if manner.json { json::render(&report) } else { text::render(&report, view()) };
+    let saved = live.save(&report, manner);
+    let text = match manner.printed {
+        Printed::Text => text::render(&report, view()),
+        Printed::As(format) => save::render(&report, format).unwrap_or_default(),
+    };
     print(&text)?;
+    // after the report, which nobody shall miss because of it
     saved?;
     manner.gates.keep(&report)?;
     if report.interrupted {

@@ -6,10 +6,8 @@ use std::time::Duration;
 use common::units;
 
 use crate::drive::Ending;
-use crate::measure::Class;
-use crate::measure::checks;
-use crate::measure::room;
 use crate::measure::verdict::{self, Busy, Level, Plausible, Side, Verdict};
+use crate::measure::{Class, checks, room};
 use crate::plan::{Arrivals, Load};
 use crate::report::data::{Client, Cost, ErrorCount};
 use crate::report::{Report, Trial};
@@ -279,7 +277,8 @@ pub fn show_error(error: &ErrorCount) -> String {
 fn figures(client: &Client, server: Option<&Cost>, machine: Between, cpus: usize) -> Plausible {
     let whole = cpus as f64 * client.seconds;
     // what a client spent that was broken off is not known, so nobody knows what is left for others
-    let ours = |cost: &Cost| Some(cost.cpu_seconds + client.all_cpu_seconds()?);
+    let ours =
+        |cost: &Cost| Some(cost.cpu_seconds + client.all_cpu_seconds()? + client.conductor_cpu_seconds);
     // a total that is split over the connections leaves some of them idle before others
     let steady = client.errors.is_empty() && client.requests.ok > 0;
     let time = client.open.as_ref().map_or(client.reply.mean, |open| open.uncorrected.mean);

@@ -3,10 +3,9 @@
 //! The main thread sleeps nearly all the time; it wakes some ten times a second to look for Ctrl-C, for a server that
 //! has gone away or answers nothing any more, and to let the progress be shown. Every wait here has an end.
 
-use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use common::exit::Failure;
 use common::signals;
@@ -15,9 +14,10 @@ use nix::sched::CpuSet;
 
 use super::bystanders::{self, Crowd, Pulse};
 use super::failure;
+use super::moment::{Glance, Moment, Past};
 use super::outcome::{Edges, Ending, Led, Outcome, sum_up};
 use super::phase::{Phase, Shared};
-use super::worker::{Arrival, Worker};
+use super::worker::{Arrival, Worker, cpu_time};
 use crate::measure::Class;
 use crate::measure::series::{Collector, Series, Window};
 use crate::plan::{Load, Serves, Stop, Target};
@@ -26,21 +26,6 @@ use crate::plan::{Load, Serves, Stop, Target};
 const WINDOWS: usize = 32;
 /// How often the conductor looks around.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What the caller is told during a trial.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Moment<'a> {
-    /// All connections are open, or have failed to.
-    Connected,
-    /// Nothing is in flight; the measuring begins when the caller returns.
-    Start,
-    /// Nothing is in flight; the measuring is over.
-    End,
-    /// Time goes by.
-    Tick,
-    /// An interval of the measured time is over in all threads.
-    Interval(&'a Window),
-}
 
 /// Runs one trial. `watch` is told each [`Moment`]; when it answers `false`, the trial ends early.
 ///
@@ -106,8 +91,9 @@ pub fn run(
             shares.push(brought_home(thread.join())?);
         }
         let parted = crowd.map(|thread| brought_home(thread.join())).transpose()?;
-        conductor.last_windows();
-        Ok(sum_up(led?, conductor.series, shares, parted.map(|parted| parted.fates)))
+        let led = led?;
+        conductor.last_windows(led.elapsed_until(shared.now()));
+        Ok(sum_up(led, conductor.series, shares, parted.map(|parted| parted.fates)))
     })
 }
 
@@ -190,11 +176,21 @@ impl Conductor<'_> {
             if signals::stop_requested().is_some() {
                 return Err(Ending::Interrupted);
             }
-            if !(self.watch)(Moment::Tick) {
+            let glance = self.glance(Phase::Ramp);
+            if !(self.watch)(Moment::Tick(glance)) {
                 return Err(Ending::ServerGone);
             }
         }
         Ok(())
+    }
+
+    fn glance(&self, phase: Phase) -> Glance {
+        Glance {
+            phase,
+            established: self.shared.established(),
+            replies: self.shared.replies(),
+            failures: self.shared.failures(),
+        }
     }
 
     /// Longer than any time limit of a connection, with some time for each of many.
@@ -231,6 +227,7 @@ impl Conductor<'_> {
         }
         let begin = self.shared.now();
         let beat = self.pulse.now();
+        let own_cpu = cpu_time();
         let span = match self.load.stop {
             Stop::After(span) => Some(span),
             Stop::Requests(_) => None,
@@ -249,10 +246,16 @@ impl Conductor<'_> {
                 // first the threads stop counting: looking at the server takes time that is none of the trial's
                 self.enter(Phase::Finish);
                 (self.watch)(Moment::End);
-                return Led { ending, begin: Some(begin), edges: None };
+                return Led {
+                    ending,
+                    begin: Some(begin),
+                    edges: None,
+                    own_cpu: cpu_time().saturating_sub(own_cpu),
+                };
             }
         };
         let beat = self.pulse.now().since(&beat);
+        let own_cpu = cpu_time().saturating_sub(own_cpu);
         (self.watch)(Moment::End);
         let ending = if self.shared.anybody_served() { Ending::Completed } else { Ending::NotServed };
         let replies = measured.iter().zip(&drained).filter_map(|(early, late)| early.or(*late));
@@ -262,11 +265,8 @@ impl Conductor<'_> {
         let elapsed = Duration::from_nanos(end.saturating_sub(begin));
         let drain = Duration::from_nanos(end.saturating_sub(drain));
         let (client_cpu, client_busy) = spent(settled, &drained, elapsed);
-        Led {
-            ending,
-            begin: Some(begin),
-            edges: Some(Edges { elapsed, drain, client_cpu, client_busy, beat }),
-        }
+        let edges = Edges { elapsed, drain, client_cpu, client_busy, beat };
+        Led { ending, begin: Some(begin), edges: Some(edges), own_cpu }
     }
 
     /// Waits until every thread has arrived or the time is over, and returns who has arrived.
@@ -299,7 +299,8 @@ impl Conductor<'_> {
             return Err(Ending::Interrupted);
         }
         let replies = self.shared.replies();
-        if !(self.watch)(Moment::Tick) || !self.fetch_windows() {
+        let glance = self.glance(phase);
+        if !(self.watch)(Moment::Tick(glance)) || !self.fetch_windows() {
             return Err(Ending::ServerGone);
         }
         if replies != progress.0 {
@@ -317,23 +318,38 @@ impl Conductor<'_> {
         let mut goes_on = true;
         while let Ok((thread, window)) = self.windows.try_recv() {
             for complete in self.collector.add(thread, window) {
-                goes_on &= self.tell(&complete);
+                goes_on &= self.tell(&complete, Duration::MAX);
             }
         }
         goes_on
     }
 
     /// All threads have ended: what they handed over last, and what not all of them have reached.
-    fn last_windows(&mut self) {
-        self.fetch_windows();
+    fn last_windows(&mut self, elapsed: Duration) {
+        while let Ok((thread, window)) = self.windows.try_recv() {
+            for complete in self.collector.add(thread, window) {
+                self.tell(&complete, elapsed);
+            }
+        }
         for window in self.collector.rest() {
-            self.tell(&window);
+            self.tell(&window, elapsed);
         }
     }
 
-    fn tell(&mut self, window: &Window) -> bool {
+    /// An interval is over, at the latest with the measured time itself.
+    fn tell(&mut self, window: &Window, elapsed: Duration) -> bool {
+        let edge = |index: u64| {
+            let nanos = u64::try_from(self.load.interval.as_nanos()).unwrap_or(u64::MAX);
+            Duration::from_nanos(nanos.saturating_mul(index)).min(elapsed)
+        };
+        let past = Past { window, from: edge(window.index), to: edge(window.index + 1) };
+        // what a thread brings home may be the interval that nothing happened in any more
+        let empty = window.ok == 0 && window.errors == 0 && past.length() < self.load.interval / 100;
+        if empty {
+            return true;
+        }
         self.series.add(window);
-        (self.watch)(Moment::Interval(window))
+        (self.watch)(Moment::Interval(past))
     }
 
     fn cannot_connect(&self, target: &Target) -> Failure {

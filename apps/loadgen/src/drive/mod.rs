@@ -10,6 +10,7 @@ pub mod conduct;
 pub mod connection;
 mod exchange;
 pub mod failure;
+pub mod moment;
 mod open_loop;
 pub mod outcome;
 mod overdue;
@@ -17,5 +18,6 @@ pub mod phase;
 pub mod sources;
 pub mod worker;
 
-pub use conduct::{Moment, run};
+pub use conduct::run;
+pub use moment::{Glance, Moment, Past};
 pub use outcome::{Ending, Outcome};

@@ -9,6 +9,7 @@ use crate::measure::series::Series;
 
 /// How a trial ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// As planned.
@@ -52,6 +53,8 @@ pub struct Outcome {
     pub client_cpu: Option<Duration>,
     /// The largest share of the time that one client thread was busy.
     pub client_busy: Option<f64>,
+    /// CPU time of the conductor meanwhile: collecting the intervals, showing them and writing them down.
+    pub conductor_cpu: Duration,
     /// Requests under way on average, counted apart from their times.
     pub under_way: f64,
     /// The measured time, interval by interval.
@@ -73,6 +76,8 @@ pub(super) struct Led {
     pub(super) begin: Option<u64>,
     /// What was seen at the edges; `None`: it was broken off.
     pub(super) edges: Option<Edges>,
+    /// The conductor's own CPU time in the measured time.
+    pub(super) own_cpu: Duration,
 }
 
 /// What is known of a measured time that ended as planned.
@@ -88,7 +93,13 @@ pub(super) struct Edges {
 impl Led {
     /// Nothing was measured.
     pub(super) fn nowhere(ending: Ending) -> Self {
-        Self { ending, begin: None, edges: None }
+        Self { ending, begin: None, edges: None, own_cpu: Duration::ZERO }
+    }
+
+    /// The measured time; of one that was broken off, that until `now`.
+    pub(super) fn elapsed_until(&self, now: u64) -> Duration {
+        let broken_off = || Duration::from_nanos(now.saturating_sub(self.begin.unwrap_or(now)));
+        self.edges.map_or_else(broken_off, |edges| edges.elapsed)
     }
 }
 
@@ -121,6 +132,7 @@ pub(super) fn sum_up(led: Led, series: Series, shares: Vec<Share>, bystanders: O
         carried_out: shares.iter().map(|s| s.carried_out).sum(),
         client_cpu: led.edges.map(|edges| edges.client_cpu),
         client_busy: led.edges.map(|edges| edges.client_busy),
+        conductor_cpu: led.own_cpu,
         under_way: shares.iter().map(|s| s.area).sum::<u128>() as f64 / elapsed.as_nanos().max(1) as f64,
         series,
         replies_of_each: shares.iter().flat_map(|s| s.shares.iter().copied()).collect(),

@@ -49,6 +49,8 @@ pub struct Shared {
     established: AtomicU64,
     served: AtomicU64,
     first_failure: OnceLock<(Class, Option<i32>)>,
+    /// Connections that failed, in the order of [`Class::ALL`]. Written only when one fails.
+    failures: [AtomicU64; Class::COUNT],
     /// Requests that may still be sent while measuring.
     pub budget: Budget,
     /// Replies of each thread so far, written once per batch of events.
@@ -80,6 +82,7 @@ impl Shared {
             established: AtomicU64::new(0),
             served: AtomicU64::new(0),
             first_failure: OnceLock::new(),
+            failures: [const { AtomicU64::new(0) }; Class::COUNT],
             budget: Budget::new(total),
             progress: (0..threads).map(|_| Progress::default()).collect(),
             epoch: Instant::now(),
@@ -130,12 +133,25 @@ impl Shared {
     /// Whether any connection was ever established.
     #[must_use]
     pub fn anybody_established(&self) -> bool {
-        self.established.load(Ordering::Relaxed) > 0
+        self.established() > 0
+    }
+
+    /// How many slots have ever had a connection.
+    #[must_use]
+    pub fn established(&self) -> u64 {
+        self.established.load(Ordering::Relaxed)
     }
 
     /// A connection has failed; the first failure is kept for the message to the user.
     pub fn note_failure(&self, class: Class, errno: Option<i32>) {
         let _ = self.first_failure.set((class, errno));
+        self.failures[class as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Connections that have failed so far, in the order of [`Class::ALL`].
+    #[must_use]
+    pub fn failures(&self) -> [u64; Class::COUNT] {
+        self.failures.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Why the first connection failed that did.

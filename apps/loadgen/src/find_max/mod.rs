@@ -7,18 +7,16 @@
 
 pub mod search;
 
-use std::time::{Duration, Instant};
-
 use common::exit::{FAILED, Failure};
 use common::signals;
 
 use self::search::{Search, TRIES};
 use crate::gates::BROKEN;
+use crate::live::Live;
 use crate::measure::verdict::Level;
 use crate::plan::{Arrivals, FindMaxPlan, Load, Rate, Stop};
-use crate::progress::Progress;
 use crate::report::data::{Found, NamedLoad, Report};
-use crate::report::{save, text};
+use crate::report::text;
 use crate::run::{self, Site};
 use crate::stats::slo;
 use crate::trial::Label;
@@ -36,17 +34,13 @@ const SHORT: f64 = 0.005;
 ///
 /// # Errors
 /// Nothing could be measured at all.
-pub fn find_max(plan: &FindMaxPlan, mut report: Report) -> Result<Report, Failure> {
+pub fn find_max(plan: &FindMaxPlan, mut report: Report, live: &mut Live) -> Result<Report, Failure> {
     let Some((_, load)) = plan.run.loads.first() else { return Ok(report) };
     let site = Site::find(&plan.run, &mut report);
     report.workloads.clear();
     let one = run::span(load);
-    let progress = Progress::new(plan.run.manner.quiet, one * 14);
-    let seeker = Seeker { plan, site, load, progress, begin: Instant::now(), whole: one * 14 };
-    let result = seeker.seek(&mut report);
-    seeker.progress.finish();
-    result?;
-    save::save(&report, &plan.run.manner.outputs)?;
+    live.start(&report, one * 14);
+    Seeker { plan, site, load, live }.seek(&mut report)?;
     Ok(report)
 }
 
@@ -54,13 +48,11 @@ struct Seeker<'a> {
     plan: &'a FindMaxPlan,
     site: Site,
     load: &'a Load,
-    progress: Progress,
-    begin: Instant,
-    whole: Duration,
+    live: &'a mut Live,
 }
 
 impl Seeker<'_> {
-    fn seek(&self, report: &mut Report) -> Result<(), Failure> {
+    fn seek(&mut self, report: &mut Report) -> Result<(), Failure> {
         let closed = Load { arrivals: Arrivals::AfterReply, ..self.load.clone() };
         self.measure(CLOSED, &closed, report)?;
         let ceiling = report
@@ -100,7 +92,7 @@ impl Seeker<'_> {
     }
 
     /// Tries a rate, `times` as long as usual.
-    fn keeps(&self, rate: f64, times: u32, report: &mut Report) -> Result<bool, Failure> {
+    fn keeps(&mut self, rate: f64, times: u32, report: &mut Report) -> Result<bool, Failure> {
         let Arrivals::AtRate(asked) = self.load.arrivals else { return Ok(false) };
         let stop = match self.load.stop {
             Stop::After(span) => Stop::After(span * times),
@@ -112,17 +104,17 @@ impl Seeker<'_> {
         Ok(self.good(&name, report))
     }
 
-    fn measure(&self, name: &str, load: &Load, report: &mut Report) -> Result<(), Failure> {
-        self.progress.begin(&format!("{}: {name}", self.plan.run.name));
+    fn measure(&mut self, name: &str, load: &Load, report: &mut Report) -> Result<(), Failure> {
         let label = Label { trial: 1, workload: name.to_owned(), subject: self.plan.run.name.clone() };
-        let tick = || self.progress.reach(self.begin.elapsed(), self.whole);
-        let trial = match self.site.measure(load, label.clone(), report, tick) {
+        self.live.begin(&format!("{}: {name}", self.plan.run.name), label.clone(), load);
+        let trial = match self.site.measure(load, label.clone(), report, self.live) {
             Err(failure) if report.trials.is_empty() => return Err(failure),
             Err(failure) => label.failed(&failure.message),
             Ok(trial) => trial,
         };
         report.interrupted = signals::stop_requested().is_some();
         report.workloads.push(NamedLoad { name: name.to_owned(), scenario: None, load: load.clone() });
+        self.live.ended(&trial);
         report.add(trial);
         Ok(())
     }

@@ -20,6 +20,7 @@ pub struct Latency {
 
 /// What a report says about times, in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quantiles {
     /// How many times were recorded.
     pub count: u64,

@@ -8,6 +8,7 @@ use crate::ping::Unexpected;
 
 /// Why a connection failed, or a request on one that goes on. Every failure has exactly one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Nobody listens there.
@@ -31,6 +32,21 @@ pub enum Class {
 }
 
 impl Class {
+    /// How many there are.
+    pub const COUNT: usize = Self::Other as usize + 1;
+    /// All of them, as they are numbered.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::ConnectRefused,
+        Self::ConnectTimedOut,
+        Self::Reset,
+        Self::ClosedEarly,
+        Self::TimedOut,
+        Self::Corrupt,
+        Self::Unexpected,
+        Self::ClientSide,
+        Self::Other,
+    ];
+
     /// The class in words, for a sentence.
     #[must_use]
     pub fn words(self) -> &'static str {

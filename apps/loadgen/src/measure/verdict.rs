@@ -16,6 +16,7 @@ const OTHERS: f64 = 0.15;
 
 /// How far a measurement may be trusted; the worst of its reasons decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Nothing speaks against it. A reason of this level is a hint.
@@ -50,6 +51,7 @@ impl Level {
 
 /// A level and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// The worst level.
     pub level: Level,
@@ -59,6 +61,7 @@ pub struct Verdict {
 
 /// What speaks against a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// How much.
     pub level: Level,
@@ -89,6 +92,7 @@ impl Verdict {
 
 /// What limited a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// The client's CPU: the server could have done more.

@@ -40,7 +40,7 @@ pub enum Asked {
     Selftest(SelftestPlan),
     /// `loadgen report`.
     Report(ReportPlan),
-    /// The completion script, `--help` or `--version`: print it and be done.
+    /// The completion script, the schema, `--help` or `--version`: print it and be done.
     Print(String),
     /// Become the server of a comparison (hidden: `compare` starts its servers through this).
     Become(crate::subject::become_server::Order),
@@ -66,6 +66,9 @@ pub fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Aske
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), "loadgen", &mut script);
         return Ok(Asked::Print(String::from_utf8_lossy(&script).into_owned()));
+    }
+    if cli.schema {
+        return Ok(Asked::Print(crate::report::schema::TEXT.to_owned()));
     }
     match cli.command {
         Some(Command::Run(options)) => options.plan().map(|plan| Asked::Run(Box::new(plan))),
@@ -101,6 +104,9 @@ struct Cli {
     /// Print a completion script for this shell and exit
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
+    /// Print the JSON Schema of the reports and of the lines of .ndjson, and exit
+    #[arg(long)]
+    schema: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,7 +155,7 @@ struct Common {
     /// Seed of everything random: the order of the trials, arrivals [default: the time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How often to look at the run while it lasts
+    /// The length of the intervals that are shown while it lasts
     #[arg(short = 'i', long, value_name = "TIME", default_value = "1s", value_parser = units::duration)]
     interval: std::time::Duration,
     /// Longest time that a connect or a reply may take
@@ -160,13 +166,13 @@ struct Common {
     /// `run` cannot place its server and puts only the client there [default: auto]
     #[arg(long, value_name = "HOW", value_parser = pin::parse)]
     pin: Option<Pin>,
-    /// Also write the report to a file; .html, .json, .csv or .md decides what is in it; may be repeated
+    /// Also write to a file; its extension decides what: the report as .html, .json, .csv or .md, or as .ndjson each interval
+    /// and trial in a line of its own while it lasts; may be repeated
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     outputs: Vec<std::path::PathBuf>,
-    /// Print the report as JSON instead of text
-    #[arg(short = 'J', long)]
-    json: bool,
-    /// Show no progress
+    #[command(flatten)]
+    print: output::PrintOptions,
+    /// Show nothing while it lasts
     #[arg(long)]
     quiet: bool,
     // last: their headings hold for all that follows
@@ -192,7 +198,7 @@ impl Common {
         let pin = self.pin.unwrap_or(pin);
         pin::check(&pin)?;
         let gates = self.gates.gates(u64::from(trials), reference)?;
-        Ok(Manner { trials, pin, outputs, json: self.json, quiet: self.quiet, gates })
+        Ok(Manner { trials, pin, outputs, printed: self.print.understand(), quiet: self.quiet, gates })
     }
 }
 

@@ -29,10 +29,9 @@ pub(super) struct SelftestOptions {
     /// Also write the report to a file
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     outputs: Vec<PathBuf>,
-    /// Print the report as JSON instead of text
-    #[arg(short = 'J', long)]
-    json: bool,
-    /// Show no progress
+    #[command(flatten)]
+    print: output::PrintOptions,
+    /// Show nothing while it lasts
     #[arg(long)]
     quiet: bool,
 }
@@ -45,7 +44,14 @@ impl SelftestOptions {
         pin::check(&self.pin)?;
         let outputs = self.outputs.iter().map(|path| output::understand(path)).collect::<Result<_, _>>()?;
         let gates = Gates::default();
-        let manner = Manner { trials: 1, pin: self.pin, outputs, json: self.json, quiet: self.quiet, gates };
+        let manner = Manner {
+            trials: 1,
+            pin: self.pin,
+            outputs,
+            printed: self.print.understand(),
+            quiet: self.quiet,
+            gates,
+        };
         Ok(SelftestPlan { duration: self.duration, seed: self.seed, manner })
     }
 }

@@ -129,11 +129,27 @@ impl Dialogue {
 
 /// As it stands in a report: what the user would write to get it.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Written {
+    /// What is sent, in turn; nothing: our own messages.
     messages: Vec<String>,
+    /// What is sent once on each connection before all others.
     first_message: Option<String>,
+    /// Where a reply ends, as after `--expect`.
     expect: String,
+    /// What the replies must be, as after `--reply`.
     replies: Vec<String>,
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for Protocol {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Protocol".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Written::json_schema(generator)
+    }
 }
 
 impl Serialize for Protocol {

@@ -12,6 +12,7 @@ use crate::measure::verdict::{Level, Verdict};
 
 /// What became of the connections that were there as well, and what they did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BystandersReport {
     /// Those that sent one request and then nothing.
     pub idle: Fate,

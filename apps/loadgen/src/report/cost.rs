@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whose cost was counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Accounting {
     /// That of these processes and all their descendants.
@@ -21,6 +22,7 @@ pub enum Accounting {
 
 /// What the server spent, its whole tree of processes, dead children included.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cost {
     /// User and system time between the edges.
     pub cpu_seconds: f64,

@@ -21,6 +21,7 @@ pub const SCHEMA: u32 = 2;
 
 /// Everything that a report says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// The version of this structure.
     pub schema: u32,
@@ -64,6 +65,7 @@ pub struct Report {
 
 /// The highest rate that keeps all promises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
     /// Requests per second; `None`: there is no such rate.
     pub rate: Option<f64>,
@@ -77,6 +79,7 @@ pub struct Found {
 
 /// One question of a self-test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Check {
     /// What is asked.
     pub name: String,
@@ -102,6 +105,7 @@ impl Check {
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// One server that was there already.
@@ -129,6 +133,7 @@ impl Verb {
 
 /// An experiment: what it shows, what theory expects, and what came out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scenario {
     /// `c10k`, `crash`, ...
     pub name: String,
@@ -142,6 +147,7 @@ pub struct Scenario {
 
 /// A load and its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NamedLoad {
     /// `persistent`, `churn`, ...
     pub name: String,
@@ -153,6 +159,7 @@ pub struct NamedLoad {
 
 /// A server and how it was started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Subject {
     /// The name of its row.
     pub name: String,
@@ -166,6 +173,7 @@ pub struct Subject {
 
 /// One measurement of one server under one load.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Trial {
     /// Counts from 1.
     pub trial: u32,
@@ -193,6 +201,7 @@ pub struct Trial {
 
 /// What only some experiments measure; the unit is part of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// Idle connections that were held.
@@ -229,6 +238,7 @@ pub enum Figure {
 
 /// What the client saw.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Client {
     /// How the trial ended.
     pub ending: Ending,
@@ -257,6 +267,9 @@ pub struct Client {
     pub cpu_seconds: Option<f64>,
     /// The busiest client thread, as a share of its time; likewise.
     pub busy: Option<f64>,
+    /// CPU time of the thread that leads the client threads, shows the progress and writes down the intervals; it
+    /// measures nothing, and is in none of the figures of the client threads.
+    pub conductor_cpu_seconds: f64,
     /// Requests under way on average, counted apart from their times.
     pub under_way: f64,
     /// How evenly the connections were served.
@@ -269,6 +282,7 @@ pub struct Client {
 
 /// The schedule of an open loop, and how it was kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Open {
     /// Requests per second that were due.
     pub offered_per_second: f64,
@@ -284,6 +298,7 @@ pub struct Open {
 
 /// How evenly the connections were served, by the replies of each.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fairness {
     /// Jain's index: 1 = all alike, 1/n = one had everything.
     pub jain: f64,
@@ -297,6 +312,7 @@ pub struct Fairness {
 
 /// A piece of the measured time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Interval {
     /// Its beginning, in seconds of the measured time.
     pub from: f64,
@@ -316,6 +332,7 @@ pub struct Interval {
 
 /// In flight at the start + scheduled = ok + lost + in flight at the end; `balanced` says that it adds up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Books {
     /// Under way when the measuring began: on connections that nobody serves yet.
     pub in_flight_at_start: u64,
@@ -335,6 +352,7 @@ pub struct Books {
 
 /// Three numbers that differ when something is worth knowing, and a fourth.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Connections {
     /// Asked for.
     pub requested: usize,
@@ -354,6 +372,7 @@ pub struct Connections {
 
 /// One kind of failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorCount {
     /// Which class.
     pub class: Class,
@@ -407,6 +426,7 @@ impl Client {
             first_wrong: whole.first_wrong().map(str::to_owned),
             cpu_seconds: outcome.client_cpu.map(|cpu| cpu.as_secs_f64()),
             busy: outcome.client_busy,
+            conductor_cpu_seconds: outcome.conductor_cpu.as_secs_f64(),
             fairness: Fairness::of(&outcome.replies_of_each),
             under_way: outcome.under_way,
             bystanders: BystandersReport::of(outcome),

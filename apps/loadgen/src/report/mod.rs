@@ -13,8 +13,10 @@ pub mod html;
 pub mod json;
 pub mod kept;
 pub mod markdown;
+pub mod ndjson;
 pub mod notes;
 pub mod save;
+pub mod schema;
 pub mod summary;
 pub mod text;
 

@@ -8,7 +8,7 @@ use common::exit::Failure;
 use super::{Report, csv, html, json, markdown};
 use crate::plan::{Format, Output};
 
-/// Writes every file anew. A reader sees the old one or the new one, never half of one. A report without any trial is
+/// Writes every file anew, also when one of them cannot be written. A reader sees the old one or the new one, never half of one. A report without any trial is
 /// not worth the one that it would replace.
 ///
 /// # Errors
@@ -17,16 +17,26 @@ pub fn save(report: &Report, outputs: &[Output]) -> Result<(), Failure> {
     if report.trials.is_empty() {
         return Ok(());
     }
+    let mut failure = None;
     for output in outputs {
-        let text = match output.format {
-            Format::Json => json::render(report),
-            Format::Csv => csv::render(report),
-            Format::Markdown => markdown::render(report),
-            Format::Html => html::render(report),
-        };
-        write(&output.path, &text)?;
+        let Some(text) = render(report, output.format) else { continue };
+        if let Err(e) = write(&output.path, &text) {
+            failure.get_or_insert(e);
+        }
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
+}
+
+/// The report in this form; `None`: it is written while things happen, and nothing is left to be written at the end.
+#[must_use]
+pub fn render(report: &Report, format: Format) -> Option<String> {
+    Some(match format {
+        Format::Json => json::render(report),
+        Format::Csv => csv::render(report),
+        Format::Markdown => markdown::render(report),
+        Format::Html => html::render(report),
+        Format::Ndjson => return None,
+    })
 }
 
 /// Writes a text to a file, whole or not at all.

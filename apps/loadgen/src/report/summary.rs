@@ -11,6 +11,7 @@ use crate::measure::verdict::{Limit, Reason, Verdict};
 
 /// The middle and the ends of some trials' figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spread {
     /// Half of the trials were below; of an even number of times, the lower one of the two in the middle.
     pub median: f64,
@@ -24,6 +25,7 @@ pub struct Spread {
 
 /// One server under one load, over all trials.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
     /// Name of the load.
     pub workload: String,

@@ -8,17 +8,16 @@
 mod checks;
 mod peer;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::exit::Failure;
 use common::signals;
 
 use self::peer::{Manner, Peer};
-use crate::drive::{self, Ending, Moment, Outcome};
+use crate::drive::{self, Ending, Outcome};
+use crate::live::Live;
 use crate::plan::{Arrivals, Bystanders, Load, Rate, SelftestPlan, Serves, Spacing, Stop, Target};
-use crate::progress::Progress;
 use crate::report::data::{Client, NamedLoad, Report, Subject};
-use crate::report::save;
 use crate::subject::machine::Watched;
 use crate::subject::placement;
 use crate::trial::{Label, Seen};
@@ -54,30 +53,21 @@ struct Step {
 ///
 /// # Errors
 /// Nothing could be measured.
-pub fn selftest(plan: &SelftestPlan, mut report: Report) -> Result<Report, Failure> {
+pub fn selftest(plan: &SelftestPlan, mut report: Report, live: &mut Live) -> Result<Report, Failure> {
     report.placement = placement::place(&plan.manner.pin, &placement::allowed_cpus());
     report.subjects =
         vec![Subject { name: SUBJECT.to_owned(), command_line: None, workers: None, accounting: None }];
-    let whole = plan.duration * 5 + STALL_RUN;
-    let progress = Progress::new(plan.manner.quiet, whole);
-    let begin = Instant::now();
+    live.start(&report, plan.duration * 5 + STALL_RUN);
     for index in 0..steps(plan, None).len() {
         // the rate of an open loop depends on the ceiling that was found before it
         let ceiling = report.trials.first().and_then(|t| t.client.as_ref()).map(|c| c.requests_per_second);
         let Some(step) = steps(plan, ceiling).into_iter().nth(index) else { break };
-        progress.begin(step.name);
-        let measured = measure(&step, &mut report, || progress.reach(begin.elapsed(), whole));
+        measure(&step, &mut report, live)?;
         report.interrupted = signals::stop_requested().is_some();
-        if let Err(failure) = measured {
-            progress.finish();
-            return Err(failure);
-        }
         if report.interrupted {
             break;
         }
     }
-    progress.finish();
-    save::save(&report, &plan.manner.outputs)?;
     Ok(report)
 }
 
@@ -133,17 +123,17 @@ fn steps(plan: &SelftestPlan, ceiling: Option<f64>) -> Vec<Step> {
     steps
 }
 
-fn measure(step: &Step, report: &mut Report, tick: impl Fn()) -> Result<(), Failure> {
+fn measure(step: &Step, report: &mut Report, live: &mut Live) -> Result<(), Failure> {
     let cannot =
         |e: std::io::Error| Failure::failed(format!("cannot start the other end of the self-test: {e}"));
     let peer = Peer::start(step.manner, &report.placement.server).map_err(cannot)?;
     let target = Target { name: SUBJECT.to_owned(), address: peer.address, serves: Serves::All };
+    let label = Label { trial: 1, workload: step.name.to_owned(), subject: SUBJECT.to_owned() };
+    live.begin(step.name, label.clone(), &step.load);
     let mut machine = Watched::begin();
     let outcome = drive::run(&target, &step.load, &report.placement.client, &mut |moment| {
         machine.look(moment);
-        if moment == Moment::Tick {
-            tick();
-        }
+        live.tell(moment);
         true
     })?;
     let echoed = peer.stop();
@@ -153,9 +143,9 @@ fn measure(step: &Step, report: &mut Report, tick: impl Fn()) -> Result<(), Fail
     if whole {
         check(step, &outcome, &client, echoed, report);
     }
-    let label = Label { trial: 1, workload: step.name.to_owned(), subject: SUBJECT.to_owned() };
     let seen = Seen { client, server: None, machine, troubles: Vec::new(), provoked: false };
     let trial = label.judged(&step.load, report, seen);
+    live.ended(&trial);
     report.add(trial);
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::report::{Report, Trial};
 
 /// How a report compares with an earlier one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// Where the earlier one was found.
     pub baseline: String,
@@ -36,6 +37,7 @@ pub struct Comparison {
 
 /// One figure of one row by the same figure in the baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// Name of the load.
     pub workload: String,
@@ -61,6 +63,7 @@ pub struct Change {
 
 /// Which way a figure went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
     /// Less of what is spent, or more of what is wanted.

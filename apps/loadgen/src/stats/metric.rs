@@ -6,6 +6,7 @@ use crate::report::Trial;
 
 /// A figure of a trial; the headline first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Server CPU for a request.

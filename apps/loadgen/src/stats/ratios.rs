@@ -22,6 +22,7 @@ pub const CLEAR: f64 = 1.5;
 
 /// What the trials show of two servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// The ratio is over 1.
@@ -36,6 +37,7 @@ pub enum Shown {
 
 /// Servers side by side, as ratios to one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// The server that the others are compared with.
     pub reference: String,
@@ -49,6 +51,7 @@ pub struct Comparison {
 
 /// One figure of one server by that of the reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ratio {
     /// Name of the load.
     pub workload: String,

@@ -64,6 +64,7 @@ pub enum Side {
 
 /// What became of a promise in one row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// Name of the load.
     pub workload: String,

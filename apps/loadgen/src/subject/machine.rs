@@ -21,6 +21,7 @@ pub struct Counters {
 
 /// What happened on the machine between two moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Between {
     /// The share of all CPUs that was not idle, from 0 to 1.
     pub busy: f64,
@@ -79,7 +80,7 @@ impl Watched {
             Moment::Connected => self.connected = Some(counters()),
             Moment::Start => self.start = Some(counters()),
             Moment::End => self.end = Some(counters()),
-            Moment::Tick | Moment::Interval(_) => {}
+            Moment::Tick(_) | Moment::Interval(_) => {}
         }
     }
 
@@ -115,6 +116,7 @@ fn counter(text: &str, table: &str, name: &str) -> Option<u64> {
 
 /// What a measurement was made on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Platform {
     /// Kernel name and release.
     pub kernel: String,

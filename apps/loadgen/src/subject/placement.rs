@@ -7,6 +7,7 @@ use crate::plan::Pin;
 
 /// The CPUs of both sides. An empty list: not pinned.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Placement {
     /// CPUs of the server; of one that was not started here, those that it was found on, if that is not all.
     pub server: Vec<usize>,

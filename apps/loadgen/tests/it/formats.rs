@@ -279,6 +279,7 @@ pub(crate) fn client(rate: f64, served: usize) -> Client {
         first_wrong: None,
         cpu_seconds: Some(1.9),
         busy: Some(if served == 2 { 0.95 } else { 0.7 }),
+        conductor_cpu_seconds: 0.004,
         under_way: 50.0,
         bystanders: None,
         fairness: Some(Fairness { jain: 0.99, slowest: 900, fastest: 1_100, never_served: 50 - served }),

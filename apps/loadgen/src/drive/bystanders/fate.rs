@@ -17,6 +17,7 @@ pub enum End {
 
 /// What became of the connections of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fate {
     /// Asked for.
     pub asked: usize,
