@@ -45,6 +45,8 @@ pub struct Connection {
     pub pending: Option<Stamp>,
     /// Whether it waits for a request, in an open loop.
     pub in_line: bool,
+    /// When the first byte of a reply came of which the last is still missing.
+    pub first_byte: Option<u64>,
     /// Right replies in the measured time, over all connections of this slot.
     pub answered: u64,
     watching_writable: bool,
@@ -65,6 +67,7 @@ impl Connection {
             first: true,
             pending: None,
             in_line: false,
+            first_byte: None,
             answered: 0,
             watching_writable: false,
         }
@@ -91,6 +94,7 @@ impl Connection {
         self.state = state;
         self.sent = 0;
         self.pending = None;
+        self.first_byte = None;
         self.first = false;
         self.ping.restart(0);
     }

@@ -13,7 +13,7 @@ use super::connection::State;
 use super::failure;
 use super::phase::Phase;
 use super::worker::Worker;
-use crate::measure::Class;
+use crate::measure::{Class, First};
 use crate::pace;
 use crate::ping::framing::Expect;
 use crate::ping::message::shown;
@@ -136,6 +136,7 @@ impl Worker<'_> {
         let reply = &mut self.window.reply;
         let mut uncorrected = self.open_loop.as_mut().map(|open| &mut open.uncorrected);
         let (mut complete, mut right, mut now) = (0, 0, 0);
+        let mut oldest = None;
         let closed = loop {
             let count = match connection.receive(&mut self.buffer) {
                 Ok(None) => break false,
@@ -149,13 +150,24 @@ impl Worker<'_> {
             now = self.shared.now();
             let received = connection.ping.received(&self.buffer[..count], |stamp, n| {
                 right += n;
+                oldest.get_or_insert(stamp);
                 reply.record(now.saturating_sub(stamp.due), n);
                 if let Some(uncorrected) = &mut uncorrected {
                     uncorrected.record(now.saturating_sub(stamp.queued), n);
                 }
             });
             match received {
-                Ok(replies) => complete += replies,
+                Ok(replies) => {
+                    complete += replies;
+                    let first = if replies > 0 { connection.first_byte.take() } else { None };
+                    if let (Some(first), Some(stamp)) = (first, oldest) {
+                        let since = |time: u64| time.saturating_sub(stamp.due);
+                        tally.first_byte.record(since(first), since(now));
+                    }
+                    if connection.ping.begun() {
+                        connection.first_byte.get_or_insert(now);
+                    }
+                }
                 Err(wrong) => {
                     tally.losses.note_wrong(|| in_words(wrong, &self.buffer[..count], self.load));
                     self.count(slot, right, now);
@@ -179,6 +191,11 @@ impl Worker<'_> {
         if complete > 0 {
             self.count(slot, right, now);
         }
+        self.go_on(slot, closed, complete > 0, now);
+    }
+
+    /// What a connection does after something has come: it is replaced, has failed, or sends again.
+    fn go_on(&mut self, slot: usize, closed: bool, answered: bool, now: u64) {
         let connection = &mut self.connections[slot];
         if connection.ping.in_flight() == 0
             && self.load.reconnect.is_some_and(|limit| connection.sent >= limit)
@@ -193,7 +210,7 @@ impl Worker<'_> {
             self.fail(slot, Class::ClosedEarly, None);
         } else if connection.ping.was_greeted() {
             self.ready(slot, now);
-        } else if complete > 0 && self.phase.sends() {
+        } else if answered && self.phase.sends() {
             self.send_more(slot, now);
         }
     }
@@ -207,7 +224,8 @@ impl Worker<'_> {
         if let Some(unexpected) = connection.ping.unexpected() {
             complete += unexpected.replies;
             self.window.errors += unexpected.replies;
-            tally.losses.add_unexpected(unexpected);
+            let first = First { at: self.shared.now(), connection: slot as u32 };
+            tally.losses.add_unexpected(unexpected, first);
         }
         if complete == 0 {
             return;
@@ -227,9 +245,15 @@ impl Worker<'_> {
     /// Counts a failed connection with what was in flight on it, and plans its replacement.
     pub(super) fn fail(&mut self, slot: usize, class: Class, errno: Option<i32>) {
         let connection = &mut self.connections[slot];
-        let lost = connection.in_flight();
-        self.tallies[self.stretch].losses.add(class, errno, lost as u64);
         let now = self.shared.now();
+        let lost = connection.in_flight();
+        self.tallies[self.stretch].losses.add(
+            class,
+            errno,
+            lost as u64,
+            First { at: now, connection: slot as u32 },
+        );
+
         self.under_way.fewer(lost as u64, now);
         self.window.errors += 1;
         self.shared.note_failure(class, errno);

@@ -66,6 +66,14 @@ impl Latency {
         let _ = self.histogram.add(&other.histogram);
     }
 
+    /// Takes the times of `out`, which are among these, away and adds those of `instead`.
+    pub fn exchange(&mut self, out: &Self, instead: &Self) {
+        // what cannot be taken away was never in it: then nothing is exchanged
+        if self.histogram.subtract(&out.histogram).is_ok() {
+            self.merge(instead);
+        }
+    }
+
     /// The usual percentiles.
     #[must_use]
     pub fn quantiles(&self) -> Quantiles {

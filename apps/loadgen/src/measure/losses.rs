@@ -79,6 +79,23 @@ pub struct Loss {
     pub connections: u64,
     /// Requests that were in flight on them.
     pub requests: u64,
+    /// The first one.
+    pub first: Option<First>,
+}
+
+/// Where something happened first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+pub struct First {
+    /// Nanoseconds since the trial began.
+    pub at: u64,
+    /// On which connection, of one thread, from 0.
+    pub connection: u32,
+}
+
+impl Loss {
+    fn begin(&mut self, first: Option<First>) {
+        self.first = [self.first, first].into_iter().flatten().min();
+    }
 }
 
 /// All that was lost. Bounded: there are only so many classes and error numbers.
@@ -90,8 +107,9 @@ pub struct Losses {
 
 impl Losses {
     /// A connection failed with this many requests in flight.
-    pub fn add(&mut self, class: Class, errno: Option<i32>, requests: u64) {
+    pub fn add(&mut self, class: Class, errno: Option<i32>, requests: u64, here: First) {
         let loss = self.by_cause.entry((class, errno)).or_default();
+        loss.begin(Some(here));
         loss.connections += 1;
         loss.requests += requests;
     }
@@ -102,8 +120,10 @@ impl Losses {
     }
 
     /// Replies were not what they must be; no connection was lost.
-    pub fn add_unexpected(&mut self, unexpected: Unexpected) {
-        self.by_cause.entry((Class::Unexpected, None)).or_default().requests += unexpected.replies;
+    pub fn add_unexpected(&mut self, unexpected: Unexpected, here: First) {
+        let loss = self.by_cause.entry((Class::Unexpected, None)).or_default();
+        loss.requests += unexpected.replies;
+        loss.begin(Some(here));
         if let Some(first) = unexpected.first {
             self.note_wrong(|| first);
         }
@@ -127,6 +147,7 @@ impl Losses {
             let sum = self.by_cause.entry(*cause).or_default();
             sum.connections += loss.connections;
             sum.requests += loss.requests;
+            sum.begin(loss.first);
         }
         if self.first_wrong.is_none() {
             self.first_wrong.clone_from(&other.first_wrong);
@@ -158,22 +179,27 @@ mod tests {
     #[test]
     fn every_cause_has_its_own_count() {
         let mut losses = Losses::default();
-        losses.add(Class::Reset, Some(104), 3);
-        losses.add(Class::Reset, Some(32), 1);
-        losses.add(Class::ClosedEarly, None, 0);
+        losses.add(Class::Reset, Some(104), 3, First::default());
+        losses.add(Class::Reset, Some(32), 1, First::default());
+        losses.add(Class::ClosedEarly, None, 0, First::default());
         let mut sum = losses.clone();
         sum.merge(&losses);
         assert_eq!((sum.connections(), sum.requests()), (6, 8));
         assert!(sum.iter().any(|(class, errno, loss)| {
-            (class, errno, loss) == (Class::Reset, Some(104), Loss { connections: 2, requests: 6 })
+            (class, errno, loss)
+                == (
+                    Class::Reset,
+                    Some(104),
+                    Loss { connections: 2, requests: 6, first: Some(First::default()) },
+                )
         }));
     }
 
     #[test]
     fn an_unexpected_reply_costs_a_request_and_no_connection() {
         let mut losses = Losses::default();
-        losses.add_unexpected(Unexpected { replies: 2, first: Some("one".to_owned()) });
-        losses.add_unexpected(Unexpected { replies: 1, first: Some("two".to_owned()) });
+        losses.add_unexpected(Unexpected { replies: 2, first: Some("one".to_owned()) }, First::default());
+        losses.add_unexpected(Unexpected { replies: 1, first: Some("two".to_owned()) }, First::default());
         assert_eq!((losses.connections(), losses.requests(), losses.unexpected()), (0, 3, 3));
         assert_eq!(losses.first_wrong(), Some("one"));
     }

@@ -5,6 +5,7 @@
 //! time over a minute is counted as a minute, and the number of these is told.
 
 pub mod checks;
+pub mod first_byte;
 pub mod latency;
 pub mod losses;
 pub mod room;
@@ -12,8 +13,9 @@ pub mod series;
 pub mod under_way;
 pub mod verdict;
 
+pub use first_byte::FirstByte;
 pub use latency::{Latency, Quantiles};
-pub use losses::{Class, Losses};
+pub use losses::{Class, First, Losses};
 
 /// What one thread, or all of them together, did in one stretch of a run.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Tally {
     pub losses: Losses,
     /// From the sending of a request to the last byte of its reply.
     pub reply: Latency,
+    /// When the first bytes of replies came that came in several pieces.
+    pub first_byte: FirstByte,
     /// From the start of a connect to its end.
     pub connect: Latency,
 }
@@ -42,6 +46,7 @@ impl Tally {
             opened: 0,
             losses: Losses::default(),
             reply: Latency::new(),
+            first_byte: FirstByte::default(),
             connect: Latency::new(),
         }
     }
@@ -59,6 +64,7 @@ impl Tally {
         self.opened += other.opened;
         self.losses.merge(&other.losses);
         self.reply.merge(&other.reply);
+        self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
     }
 }
@@ -84,7 +90,7 @@ mod tests {
     fn the_books_balance_only_when_nothing_is_missing() {
         let mut tally = Tally::new();
         (tally.scheduled, tally.ok) = (10, 7);
-        tally.losses.add(Class::Reset, Some(104), 2);
+        tally.losses.add(Class::Reset, Some(104), 2, First::default());
         assert!(conserved(1, &tally, 2));
         assert!(!conserved(0, &tally, 2));
     }
@@ -96,7 +102,7 @@ mod tests {
         one.reply.record(1_000, 1);
         one.connect.record(5, 2);
         let mut sum = one.clone();
-        sum.losses.add(Class::Corrupt, None, 4);
+        sum.losses.add(Class::Corrupt, None, 4, First::default());
         sum.merge(&one);
         assert_eq!((sum.ok, sum.scheduled, sum.opened), (2, 4, 6));
         assert_eq!((sum.reply.quantiles().count, sum.connect.quantiles().count), (2, 4));

@@ -77,6 +77,12 @@ impl Echo {
         self.depth - self.in_flight
     }
 
+    /// Whether a part of a reply has come, and not yet all of it.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        self.partial > 0
+    }
+
     /// When the oldest unanswered message was queued.
     #[must_use]
     pub fn oldest(&self) -> Option<u64> {

@@ -105,6 +105,12 @@ impl Framed {
         if self.greeting == Greeting::Over { self.stamps.len() - self.in_flight() } else { 0 }
     }
 
+    /// Whether a part of a reply has come, and not yet all of it.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        self.framer.seen() > 0
+    }
+
     /// See [`super::Ping::oldest`].
     #[must_use]
     pub fn oldest(&self) -> Option<u64> {

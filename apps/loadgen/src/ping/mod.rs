@@ -149,6 +149,15 @@ impl Ping {
         }
     }
 
+    /// Whether a part of a reply has come, and not yet all of it.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        match self {
+            Self::Echo(echo) => echo.begun(),
+            Self::Framed(framed) => framed.begun(),
+        }
+    }
+
     /// When the oldest unanswered request, or the greeting, was queued.
     #[must_use]
     pub fn oldest(&self) -> Option<u64> {

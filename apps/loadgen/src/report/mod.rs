@@ -6,6 +6,7 @@
 pub mod beside;
 pub mod bystanders;
 pub mod claims;
+pub mod client;
 pub mod cost;
 pub mod csv;
 pub mod data;

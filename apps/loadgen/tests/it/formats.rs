@@ -211,6 +211,8 @@ fn reset() -> ErrorCount {
         meaning: Some("connection reset by peer".into()),
         connections: 7,
         requests: 9,
+        first_after_ms: Some(1_234),
+        first_connection: Some(17),
     }
 }
 
@@ -273,6 +275,7 @@ pub(crate) fn client(rate: f64, served: usize) -> Client {
             too_long: 0,
             histogram: String::new(),
         },
+        first_byte: None,
         open: None,
         connect: None,
         errors: vec![],

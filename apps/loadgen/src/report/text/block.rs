@@ -77,6 +77,9 @@ fn figures(trial: &Trial, client: &Client, accounting: Option<&Accounting>, prai
         None if client.reply.count > 0 => out.push_str(&line("reply time", &times(&client.reply))),
         None => {}
     }
+    if let Some(first) = &client.first_byte {
+        out.push_str(&line("first byte", &times(first)));
+    }
     if let Some(connect) = &client.connect {
         out.push_str(&line("connect time", &times(connect)));
     }
