@@ -10,6 +10,7 @@ mod costs;
 mod doubts;
 mod formats;
 mod gates;
+mod losses;
 mod others;
 mod page;
 mod protocol;

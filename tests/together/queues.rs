@@ -1,0 +1,132 @@
+//! Queues whose waiting times theory knows: what loadgen reports of them must be that.
+//!
+//! Requests arrive at random (Poisson), each is served for an exponential time, and `c` of them at a time: `c`
+//! connections to a pool of `c` workers. That is the queue M/M/c, whose line stands in loadgen's schedule. With `S` for
+//! the mean time of service, `R` for the rate and `rho = R·S/c`, the mean time from arrival to reply is
+//! `S/(1 - rho)` for c = 1 and `S/(1 - rho²)` for c = 2.
+//!
+//! How exact: `S` and `R` are those that were measured, so what the machine adds to each request belongs to the service
+//! and not to the error. What is left is chance. In simulated queues the mean time, divided by the formula's, has a
+//! standard deviation of `k/√n` over n requests, with k as in [`QUEUES`] (150 simulated runs each, of 600 to 8,000
+//! requests, `S` and `R` measured in each as here); it grows as 1/(1 - rho), as requests that follow each other wait
+//! together. Five of them are allowed, which chance alone exceeds once in a million runs, and 3 % for a service time that
+//! is not quite exponential (the machine's own tenths of a millisecond are not). Several equal queues side by side give n in
+//! a short time: they sleep nearly always.
+
+use std::process::Child;
+
+use serde_json::Value;
+
+use crate::programs::{Echo, alone, number, report, run};
+
+/// The mean time of service that is asked for, in nanoseconds.
+const SERVICE: f64 = 5e6;
+/// How long each queue is watched.
+const SPAN: &str = "8s";
+/// What may differ for another reason than chance.
+const MACHINE: f64 = 0.03;
+/// Standard deviations that chance is allowed.
+const SIGMAS: f64 = 5.0;
+
+/// One kind of queue.
+struct Queue {
+    workers: u32,
+    rho: f64,
+    /// So many of it side by side.
+    side_by_side: u64,
+    /// The standard deviation of its mean time over n requests, relative to the formula's, times √n.
+    k: f64,
+}
+
+const QUEUES: [Queue; 3] = [
+    Queue { workers: 2, rho: 0.5, side_by_side: 4, k: 1.4 },
+    Queue { workers: 2, rho: 0.8, side_by_side: 8, k: 5.2 },
+    Queue { workers: 1, rho: 0.5, side_by_side: 6, k: 2.0 },
+];
+
+impl Queue {
+    /// The mean time from arrival to reply at this mean service time and rate.
+    fn theory(&self, service: f64, per_second: f64) -> f64 {
+        let workers = f64::from(self.workers);
+        let rho = per_second * service / 1e9 / workers;
+        service / (1.0 - rho.powf(workers))
+    }
+
+    /// A server and the load on it.
+    fn start(&self, seed: u64) -> Option<(Echo, Child)> {
+        let workers = self.workers.to_string();
+        let work = format!("wait:exp({}us)", SERVICE / 1e3);
+        let server = Echo::start(&["--mode", "pool", "--workers", &workers, "--work", &work])?;
+        let rate = (self.rho * f64::from(self.workers) * 1e9 / SERVICE).to_string();
+        let seed = seed.to_string();
+        let load = ["-R", &rate, "--arrivals", "poisson", "-c", &workers, "-d", SPAN, "-w", "200ms"];
+        let child = run(server.address, &[&load[..], &["--seed", &seed]].concat())?.spawn().unwrap();
+        Some((server, child))
+    }
+}
+
+#[test]
+fn waiting_times_are_those_of_queueing_theory() {
+    let _turn = alone();
+    let mut running = Vec::new();
+    for queue in &QUEUES {
+        for seed in 1..=queue.side_by_side {
+            let Some(pair) = queue.start(seed) else { return };
+            running.push((queue, pair));
+        }
+    }
+    let ended: Vec<(&Queue, Value)> = running
+        .into_iter()
+        .map(|(queue, (server, child))| {
+            let report = report(&child.wait_with_output().unwrap(), 0);
+            server.stop();
+            (queue, report["trials"][0]["client"].clone())
+        })
+        .collect();
+    for queue in &QUEUES {
+        let own: Vec<&Value> =
+            ended.iter().filter(|(of, _)| std::ptr::eq(*of, queue)).map(|(_, client)| client).collect();
+        queue.check(&own);
+    }
+}
+
+impl Queue {
+    fn check(&self, clients: &[&Value]) {
+        let name = format!("M/M/{} at {}", self.workers, self.rho);
+        let (mut times, mut expected, mut service, mut all) = (0.0, 0.0, 0.0, 0.0);
+        for client in clients {
+            let (open, count) = (&client["open"], number(&client["reply"]["count"]));
+            let (mean, own) = (number(&client["reply"]["mean"]), number(&open["uncorrected"]["mean"]));
+            assert_eq!(client["requests"]["balanced"], true, "{name}: {client}");
+            // Little's law, as an identity of the books: the same requests, counted once by time and once by number
+            let per_second = count / number(&client["seconds"]);
+            let (under_way, little) = (number(&client["under_way"]), per_second * own / 1e9);
+            assert!(
+                (under_way / little - 1.0).abs() < 0.02,
+                "{name}: {under_way} under way, Little: {little}"
+            );
+            // what this program was late itself is known, and no part of a queue
+            let late = number(&open["lag"]["mean"]);
+            times += (mean - late) * count;
+            expected += self.theory(own, number(&open["offered_per_second"])) * count;
+            service += own * count;
+            all += count;
+        }
+        let (ratio, service) = (times / expected, service / all);
+        let tolerance = SIGMAS * self.k / all.sqrt() + MACHINE;
+        eprintln!(
+            "{name}: {all} requests, service {:.3} ms, time {:.3} ms, {ratio:.3} of theory, within {tolerance:.3}",
+            service / 1e6,
+            times / all / 1e6
+        );
+        assert!((ratio - 1.0).abs() < tolerance, "{name}: {ratio} times theory, tolerance {tolerance}");
+        // uncorrected: the service alone, which is what was asked for and what the machine adds
+        let chance = SIGMAS / all.sqrt();
+        let most = 1.0 + chance + ADDED / SERVICE;
+        let share = service / SERVICE;
+        assert!((1.0 - chance..most).contains(&share), "{name}: service {share} of what was asked for");
+    }
+}
+
+/// What a busy machine may add to a service: it wakes a worker and a client late.
+const ADDED: f64 = 2e6;
