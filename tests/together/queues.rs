@@ -6,12 +6,13 @@
 //! `S/(1 - rho)` for c = 1 and `S/(1 - rho²)` for c = 2.
 //!
 //! How exact: `S` and `R` are those that were measured, so what the machine adds to each request belongs to the service
-//! and not to the error. What is left is chance. In simulated queues the mean time, divided by the formula's, has a
-//! standard deviation of `k/√n` over n requests, with k as in [`QUEUES`] (150 simulated runs each, of 600 to 8,000
-//! requests, `S` and `R` measured in each as here); it grows as 1/(1 - rho), as requests that follow each other wait
-//! together. Five of them are allowed, which chance alone exceeds once in a million runs, and 3 % for a service time that
-//! is not quite exponential (the machine's own tenths of a millisecond are not). Several equal queues side by side give n in
-//! a short time: they sleep nearly always.
+//! and not to the error. What is left is chance. In simulated queues (150 runs each of 600 to 8,000 requests, `S` and `R`
+//! measured in each as here) the mean time, divided by the formula's, has a standard deviation of `k/√n` over n requests,
+//! with k as in [`QUEUES`]; it grows as 1/(1 - rho), since requests that follow each other wait together, so it is scaled
+//! with the rho that was measured. Five of them are allowed, which chance alone exceeds once in a million runs. And 4 %:
+//! the means of runs so short lie 1 to 4 % low in the simulation (a run ends before its longest queues do), the more so
+//! where 0.1 ms of each service are not exponential, as the machine's own are not. Several equal queues side by side give n
+//! in a short time: they sleep nearly always.
 
 use std::process::Child;
 
@@ -24,7 +25,7 @@ const SERVICE: f64 = 5e6;
 /// How long each queue is watched.
 const SPAN: &str = "8s";
 /// What may differ for another reason than chance.
-const MACHINE: f64 = 0.03;
+const OTHERWISE: f64 = 0.04;
 /// Standard deviations that chance is allowed.
 const SIGMAS: f64 = 5.0;
 
@@ -40,16 +41,14 @@ struct Queue {
 
 const QUEUES: [Queue; 3] = [
     Queue { workers: 2, rho: 0.5, side_by_side: 4, k: 1.4 },
-    Queue { workers: 2, rho: 0.8, side_by_side: 8, k: 5.2 },
+    Queue { workers: 2, rho: 0.8, side_by_side: 8, k: 6.0 },
     Queue { workers: 1, rho: 0.5, side_by_side: 6, k: 2.0 },
 ];
 
 impl Queue {
-    /// The mean time from arrival to reply at this mean service time and rate.
-    fn theory(&self, service: f64, per_second: f64) -> f64 {
-        let workers = f64::from(self.workers);
-        let rho = per_second * service / 1e9 / workers;
-        service / (1.0 - rho.powf(workers))
+    /// The mean time from arrival to reply.
+    fn theory(&self, service: f64, rho: f64) -> f64 {
+        service / (1.0 - rho.powf(f64::from(self.workers)))
     }
 
     /// A server and the load on it.
@@ -93,7 +92,7 @@ fn waiting_times_are_those_of_queueing_theory() {
 impl Queue {
     fn check(&self, clients: &[&Value]) {
         let name = format!("M/M/{} at {}", self.workers, self.rho);
-        let (mut times, mut expected, mut service, mut all) = (0.0, 0.0, 0.0, 0.0);
+        let (mut times, mut expected, mut service, mut rho_sum, mut all) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for client in clients {
             let (open, count) = (&client["open"], number(&client["reply"]["count"]));
             let (mean, own) = (number(&client["reply"]["mean"]), number(&open["uncorrected"]["mean"]));
@@ -108,14 +107,18 @@ impl Queue {
             // what this program was late itself is known, and no part of a queue
             let late = number(&open["lag"]["mean"]);
             times += (mean - late) * count;
-            expected += self.theory(own, number(&open["offered_per_second"])) * count;
+            let rho = number(&open["offered_per_second"]) * own / 1e9 / f64::from(self.workers);
+            expected += self.theory(own, rho) * count;
+            rho_sum += rho * count;
             service += own * count;
             all += count;
         }
         let (ratio, service) = (times / expected, service / all);
-        let tolerance = SIGMAS * self.k / all.sqrt() + MACHINE;
+        let rho = rho_sum / all;
+        let nearer = (1.0 - self.rho) / (1.0 - rho).max(0.01);
+        let tolerance = SIGMAS * self.k / all.sqrt() * nearer + OTHERWISE;
         eprintln!(
-            "{name}: {all} requests, service {:.3} ms, time {:.3} ms, {ratio:.3} of theory, within {tolerance:.3}",
+            "{name}: {all} requests, service {:.3} ms, time {:.3} ms, {ratio:.3} of theory at {rho:.3}, within {tolerance:.3}",
             service / 1e6,
             times / all / 1e6
         );

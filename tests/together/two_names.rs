@@ -36,7 +36,7 @@ fn a_program_is_compared_with_itself() {
     let Some(ratios) = compared_with_itself(&tcp_echo, "1", each) else { return };
     let of =
         |metric: &str| ratios.as_array().unwrap().iter().find(|ratio| ratio["metric"] == metric).cloned();
-    let cpu = of("cpu_us_per_request").unwrap_or_else(|| panic!("{ratios}"));
+    let cpu = of("cpu_per_request").unwrap_or_else(|| panic!("{ratios}"));
     assert_eq!(cpu["pairs"], 5, "{ratios}");
     assert!((0.5..2.0).contains(&number(&cpu["ratio"])), "{ratios}");
     assert!(number(&cpu["low"]) <= number(&cpu["ratio"]) && number(&cpu["ratio"]) <= number(&cpu["high"]));
@@ -45,7 +45,7 @@ fn a_program_is_compared_with_itself() {
 
 /// Every interval of a report holds the truth in 95 % of all reports: of 20, one may err.
 #[test]
-#[ignore = "20 comparisons take some three minutes and want a quiet machine: cargo test --release -p e2e -- --ignored two_names"]
+#[ignore = "20 comparisons take some three minutes and want a quiet machine: scripts/README.md says how to run it"]
 fn no_difference_is_shown_in_19_of_20_comparisons() {
     let _turn = alone();
     let Some(tcp_echo) = program("tcp-echo") else { return };

@@ -48,7 +48,7 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
         let of = row.established;
         let back = words::figure(row, Figure::RecoveredMs).map_or_else(
             || "not served again while it lasted".to_owned(),
-            |ms| format!("served again after {ms:.0} ms"),
+            |ms| format!("served again after {}", words::nanos(ms * 1e6)),
         );
         // a panic and an abort were ordered by a connection beside them; a kill hits one of theirs
         let whom = if words::is(row, KILL) { "connections" } else { "others" };
