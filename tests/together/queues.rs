@@ -24,6 +24,8 @@ use crate::programs::{Echo, alone, number, report, run};
 const SERVICE: f64 = 5e6;
 /// How long each queue is watched.
 const SPAN: &str = "8s";
+/// How late a client may be by itself.
+const LATE: f64 = 20e6;
 /// What may differ for another reason than chance.
 const OTHERWISE: f64 = 0.04;
 /// Standard deviations that chance is allowed.
@@ -64,33 +66,51 @@ impl Queue {
     }
 }
 
+/// All queues side by side, once; the clients' figures of each.
+fn watch() -> Option<Vec<Vec<Value>>> {
+    let start = |queue: &Queue| (1..=queue.side_by_side).map(|seed| queue.start(seed)).collect();
+    let running: Option<Vec<Vec<(Echo, Child)>>> = QUEUES.iter().map(start).collect();
+    let end = |(server, child): (Echo, Child)| {
+        let report = report(&child.wait_with_output().unwrap(), 0);
+        server.stop();
+        report["trials"][0]["client"].clone()
+    };
+    Some(running?.into_iter().map(|pairs| pairs.into_iter().map(end).collect()).collect())
+}
+
+/// Whether the machine stood still for so long that it was no such queue: a client was late by itself, or a service took
+/// longer than an exponential one ever does (each tries this n times; their longest lies `S·ln n` on average, and 5 S
+/// above that in 1 of 150 runs). All that comes in such a time waits together, so one stall of 0.3 s doubles the mean.
+fn stalled(clients: &[Value]) -> bool {
+    let all: f64 = clients.iter().map(|client| number(&client["reply"]["count"])).sum();
+    clients.iter().any(|client| {
+        let open = &client["open"];
+        number(&open["lag"]["max"]) > LATE || number(&open["uncorrected"]["max"]) > SERVICE * (all.ln() + 5.0)
+    })
+}
+
+/// A machine that others use stalls now and then: then it is tried again, and if it stalls again, theory is only the least
+/// that the times may be, as a stall never makes one shorter.
 #[test]
 fn waiting_times_are_those_of_queueing_theory() {
     let _turn = alone();
-    let mut running = Vec::new();
-    for queue in &QUEUES {
-        for seed in 1..=queue.side_by_side {
-            let Some(pair) = queue.start(seed) else { return };
-            running.push((queue, pair));
+    let Some(mut seen) = watch() else { return };
+    if seen.iter().any(|clients| stalled(clients)) {
+        let Some(again) = watch() else { return };
+        // each kind of queue by itself: what was good the first time is kept
+        for (clients, again) in seen.iter_mut().zip(again) {
+            if stalled(clients) {
+                *clients = again;
+            }
         }
     }
-    let ended: Vec<(&Queue, Value)> = running
-        .into_iter()
-        .map(|(queue, (server, child))| {
-            let report = report(&child.wait_with_output().unwrap(), 0);
-            server.stop();
-            (queue, report["trials"][0]["client"].clone())
-        })
-        .collect();
-    for queue in &QUEUES {
-        let own: Vec<&Value> =
-            ended.iter().filter(|(of, _)| std::ptr::eq(*of, queue)).map(|(_, client)| client).collect();
-        queue.check(&own);
+    for (queue, clients) in QUEUES.iter().zip(&seen) {
+        queue.check(clients, stalled(clients));
     }
 }
 
 impl Queue {
-    fn check(&self, clients: &[&Value]) {
+    fn check(&self, clients: &[Value], stalled: bool) {
         let name = format!("M/M/{} at {}", self.workers, self.rho);
         let (mut times, mut expected, mut service, mut rho_sum, mut all) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for client in clients {
@@ -118,16 +138,21 @@ impl Queue {
         let nearer = (1.0 - self.rho) / (1.0 - rho).max(0.01);
         let tolerance = SIGMAS * self.k / all.sqrt() * nearer + OTHERWISE;
         eprintln!(
-            "{name}: {all} requests, service {:.3} ms, time {:.3} ms, {ratio:.3} of theory at {rho:.3}, within {tolerance:.3}",
+            "{name}: {all} requests, service {:.3} ms, time {:.3} ms, {ratio:.3} of theory at {rho:.3}, within {tolerance:.3}{}",
             service / 1e6,
-            times / all / 1e6
+            times / all / 1e6,
+            if stalled { " (the machine stalled)" } else { "" }
         );
-        assert!((ratio - 1.0).abs() < tolerance, "{name}: {ratio} times theory, tolerance {tolerance}");
+        assert!(ratio > 1.0 - tolerance, "{name}: {ratio} times theory, tolerance {tolerance}");
+        assert!(stalled || ratio < 1.0 + tolerance, "{name}: {ratio} times theory, tolerance {tolerance}");
         // uncorrected: the service alone, which is what was asked for and what the machine adds
         let chance = SIGMAS / all.sqrt();
         let most = 1.0 + chance + ADDED / SERVICE;
         let share = service / SERVICE;
-        assert!((1.0 - chance..most).contains(&share), "{name}: service {share} of what was asked for");
+        assert!(
+            share > 1.0 - chance && (stalled || share < most),
+            "{name}: service {share} of what was asked for"
+        );
     }
 }
 
