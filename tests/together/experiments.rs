@@ -120,18 +120,24 @@ fn block_stops_a_loop_and_no_thread() {
     assert!(sentences(&report).contains("of 5,000/s at most"), "{}", sentences(&report));
 }
 
-/// Without idle connections there is nothing to tell of them, and that is said; the active ones are measured.
+/// What an idle connection costs: a process most, a place in a loop least.
 #[test]
-fn c10k_measures_the_active_ones_at_each_step() {
+fn c10k_measures_the_active_ones_at_each_step_and_what_the_idle_ones_take() {
     let _turn = alone();
     let python = echo_in_python();
-    let servers = ["--modes", "thread,event-loop", "--server", &python];
+    let servers = ["--modes", "process,thread,event-loop", "--server", &python];
     let Some(report) = experiment("c10k", &servers) else { return };
-    for subject in ["thread", "event-loop", "py"] {
+    for subject in ["process", "thread", "event-loop", "py"] {
         for load in ["c10k: 0 idle", "c10k: 250 idle", "c10k: 1,000 idle"] {
             assert!(rate(&report, subject, load) > 0.0, "{subject}, {load}: {report}");
         }
         assert!(sentences(&report).contains(&format!("{subject}: ")), "{}", sentences(&report));
+    }
+    let slope = |mode: &str| figure(&report, mode, "c10k: 1,000 idle", "bytes_per_idle");
+    if let [Some(process), Some(thread), Some(event_loop)] = ["process", "thread", "event-loop"].map(slope) {
+        assert!(process > thread && thread > event_loop, "{}", sentences(&report));
+    } else {
+        assert!(sentences(&report).contains("held too few idle connections"), "{}", sentences(&report));
     }
 }
 

@@ -52,9 +52,9 @@ fn a_server_that_drains_loses_nothing_of_what_it_has_accepted() {
         // those that never fall silent are cut, but none loses more than what is under way
         let lost = figure(&report, mode, kept, "requests_lost").unwrap();
         assert!(lost <= 8.0, "{mode}: {lost}: {}", sentences(&report));
-        // told to drain for 500 ms, it is gone some time after that and not at once
+        // told to drain for 500 ms, it is gone after that and not at once (after 400 ms if the clients fall silent)
         let left = figure(&report, mode, kept, "left_after_ms").unwrap();
-        assert!((450.0..4000.0).contains(&left), "{mode}: {left}: {}", sentences(&report));
+        assert!((350.0..4000.0).contains(&left), "{mode}: {left}: {}", sentences(&report));
     }
     // nobody taught this one to drain: SIGTERM ends it, with all that is under way
     let left = figure(&report, "py", kept, "left_after_ms").unwrap();
