@@ -120,7 +120,8 @@ fn block_stops_a_loop_and_no_thread() {
     assert!(sentences(&report).contains("of 5,000/s at most"), "{}", sentences(&report));
 }
 
-/// What an idle connection costs: a process most, a place in a loop least.
+/// What an idle connection costs: a place in a loop is next to nothing beside a thread or a process. Of these two neither
+/// is certain to be the dearer: page tables are in no set size.
 #[test]
 fn c10k_measures_the_active_ones_at_each_step_and_what_the_idle_ones_take() {
     let _turn = alone();
@@ -135,7 +136,7 @@ fn c10k_measures_the_active_ones_at_each_step_and_what_the_idle_ones_take() {
     }
     let slope = |mode: &str| figure(&report, mode, "c10k: 1,000 idle", "bytes_per_idle");
     if let [Some(process), Some(thread), Some(event_loop)] = ["process", "thread", "event-loop"].map(slope) {
-        assert!(process > thread && thread > event_loop, "{}", sentences(&report));
+        assert!(process.min(thread) > 4.0 * event_loop.max(256.0), "{}", sentences(&report));
     } else {
         assert!(sentences(&report).contains("held too few idle connections"), "{}", sentences(&report));
     }

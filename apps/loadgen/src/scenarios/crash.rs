@@ -52,7 +52,9 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
         );
         // a panic and an abort were ordered by a connection beside them; a kill hits one of theirs
         let whom = if words::is(row, KILL) { "connections" } else { "others" };
-        format!("{}: {lost:.0} of {of} {whom} lost, {back}", row.subject)
+        // one that was opened again before the server was gone, and was reset as well, is counted again
+        let again = if lost > of as f64 { ", and some that replaced them" } else { "" };
+        format!("{}: {:.0} of {of} {whom} lost{again}, {back}", row.subject, lost.min(of as f64))
     };
     CRASHES
         .iter()
