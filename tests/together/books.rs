@@ -99,7 +99,7 @@ fn an_interrupted_run_hides_nothing() {
             return;
         };
         // so much has been logged when it is in the middle of its work
-        assert_eq!(log.lines().take(200).filter(|line| line.is_ok()).count(), 200);
+        assert_eq!(log.lines().take(200).filter(Result::is_ok).count(), 200);
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
         let report = report(&child.wait_with_output().unwrap(), 130);
         let client = &report["trials"][0]["client"];
