@@ -1,9 +1,10 @@
 //! A crash, and how long it takes until a new connection is served again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::process::Stat;
 
 use super::{Found, PATIENCE, Victim, order};
 use crate::plan::Crash;
@@ -12,26 +13,31 @@ use crate::report::data::Figure;
 /// The longest wait until an order has been obeyed.
 const OBEY: Duration = Duration::from_millis(500);
 
-/// Crashes, and asks.
-pub(super) fn crash(crash: Crash, victim: &Victim) -> Found {
+/// Crashes, and asks for as long as the load lasts: where all workers are taken, its end frees them, and that is no
+/// recovery.
+pub(super) fn crash(crash: Crash, victim: &Victim, load_ends_in: Duration) -> Found {
+    let begin = Instant::now();
     let done = match crash {
         Crash::Panic => order::obeyed(victim.address, b"!panic\n", OBEY),
         Crash::Abort => order::obeyed(victim.address, b"!abort\n", OBEY),
         Crash::Kill => kill_one(victim),
     };
+    let patience = load_ends_in.saturating_sub(begin.elapsed()).min(PATIENCE);
     let mut found = Found::new();
     if !done {
         return found;
     }
     found.insert(Figure::Crashes, 1.0);
-    if let Some(time) = order::served_again(victim.address, PATIENCE) {
+    if let Some(time) = order::served_again(victim.address, patience) {
         found.insert(Figure::RecoveredMs, time.as_secs_f64() * 1e3);
     }
     found
 }
 
-/// The youngest of its processes: a worker if it has any, else the server itself.
+/// A worker if it has any, else the server itself; of several that which has worked most: one that serves somebody.
 fn kill_one(victim: &Victim) -> bool {
-    let youngest = victim.whose.processes().iter().map(|process| (process.starttime, process.pid)).max();
-    youngest.is_some_and(|(_, pid)| kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
+    let worked =
+        |process: &Stat| (process.pid != victim.pid, process.utime + process.stime, process.starttime);
+    let busiest = victim.whose.processes().into_iter().max_by_key(worked);
+    busiest.is_some_and(|process| kill(Pid::from_raw(process.pid), Signal::SIGKILL).is_ok())
 }

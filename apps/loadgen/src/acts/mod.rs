@@ -73,10 +73,11 @@ impl Acting {
             return;
         }
         self.done = true;
-        let victim = self.victim.clone();
+        // it is done in the middle
+        let (victim, left) = (self.victim.clone(), self.after);
         let work: Box<dyn FnOnce() -> Found + Send> = match self.act {
             Act::Watch => return,
-            Act::Crash(crash) => Box::new(move || crash::crash(crash, &victim)),
+            Act::Crash(crash) => Box::new(move || crash::crash(crash, &victim, left)),
             Act::Stop => Box::new(move || stop::stop(&victim)),
         };
         // without a thread nothing is done, and the figures are missing

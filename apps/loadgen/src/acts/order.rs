@@ -27,7 +27,9 @@ pub(super) fn obeyed(address: SocketAddr, message: &[u8], at_most: Duration) -> 
 pub(super) fn served_again(address: SocketAddr, at_most: Duration) -> Option<Duration> {
     let begin = Instant::now();
     while begin.elapsed() < at_most {
-        if answers(address) {
+        // what is left, but never nothing: that would be no limit at all
+        let left = at_most.saturating_sub(begin.elapsed()).clamp(PAUSE, ANSWER);
+        if answers(address, left) {
             return Some(begin.elapsed());
         }
         thread::sleep(PAUSE);
@@ -35,10 +37,10 @@ pub(super) fn served_again(address: SocketAddr, at_most: Duration) -> Option<Dur
     None
 }
 
-/// Whether an echo comes back on a new connection.
-fn answers(address: SocketAddr) -> bool {
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, ANSWER) else { return false };
-    if stream.set_read_timeout(Some(ANSWER)).is_err() || stream.write_all(b"?").is_err() {
+/// Whether an echo comes back on a new connection, in time.
+fn answers(address: SocketAddr, within: Duration) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, within) else { return false };
+    if stream.set_read_timeout(Some(within)).is_err() || stream.write_all(b"?").is_err() {
         return false;
     }
     stream.read(&mut [0; 1]).is_ok_and(|count| count == 1)

@@ -17,9 +17,9 @@ pub fn of_connect(error: &io::Error) -> Class {
             | libc::ENOMEM,
         ) => Class::ClientSide,
         _ => match error.kind() {
-            ErrorKind::ConnectionRefused => Class::ConnectRefused,
+            // a listener that goes away resets what it has not accepted: nobody has ever been there
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Class::ConnectRefused,
             ErrorKind::TimedOut => Class::ConnectTimedOut,
-            ErrorKind::ConnectionReset => Class::Reset,
             _ => Class::Other,
         },
     }

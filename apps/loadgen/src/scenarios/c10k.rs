@@ -17,8 +17,9 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     shows: "What idle connections cost: memory for each (the slope of the server's memory over their number, its own and \
             the kernel's), and the time of the active ones among them.",
     expects: "A loop keeps some hundred bytes for each and looks only at those that are ready, so time stays flat (epoll; \
-              with select or poll it would grow). A thread keeps its touched stack and the kernel's, some 20 KiB; a \
-              process its page tables and copies, tens of KiB. A pool whose workers serve a connection to its end is \
+              with select or poll it would grow). A thread keeps its touched stack, some 10 KiB; a process the \
+              pages that it has copied, about as much. What is counted is the proportional set size: kernel stacks and \
+              page tables are not in it, and page tables are what makes a process dear (some 40 KiB each). A pool whose workers serve a connection to its end is \
               full when as many are idle as it has workers. The kernel's own memory for a socket is the same in all.",
     workloads,
     conclude,

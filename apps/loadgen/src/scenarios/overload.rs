@@ -45,10 +45,11 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
             .filter_map(|row| {
                 let offered = words::figure(row, Figure::OfferedPerSecond)?;
                 let done = row.requests_per_second?.median;
-                let step = words::what(row);
+                // in per cent of the knee, as what was asked for: who goes on doing all that it can does 100
+                let asked: f64 = words::what(row).trim_end_matches(" %").parse().ok()?;
+                let did = done / offered * asked;
                 Some(format!(
-                    "{step}: {:.0} % done, p99 {}",
-                    done / offered * 100.0,
+                    "asked for {asked:.0} % it did {did:.0} %, p99 {}",
                     words::nanos(row.p99?.median)
                 ))
             })

@@ -9,7 +9,12 @@ use crate::report::summary::Row;
 
 /// How long a server may take to drain, as tcp-echo is told.
 const DRAIN: &str = "500ms";
+/// How long it waits for a client that is silent. Long: on a busy machine a client that has just connected may take a tenth
+/// of a second to send, and what is closed on it then would count as lost.
+const DRAIN_IDLE: &str = "400ms";
+/// Twice that at the least, as it is told in the middle of the load.
 const SPAN: Duration = Duration::from_secs(3);
+const SPAN_QUICK: Duration = Duration::from_millis(1_500);
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     shows: "SIGTERM in the middle of the load: requests that were sent and never answered, and the time until the server \
@@ -17,16 +22,18 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     expects: "A server that drains answers what it has accepted: with a new connection for each request nothing is lost, \
               and the next connects are refused, which a client can see and try elsewhere. Connections that are kept \
               and never fall silent have to be cut when the time for draining is over; each loses the request that is \
-              under way then.",
+              under way then, if any is. Where the listener closes, a connect that the kernel takes in that very moment \
+              is reset: a request or two that nobody can save.",
     workloads,
     conclude,
 };
 
 fn workloads(base: &Base) -> Vec<Workload> {
+    let span = if base.quick { SPAN_QUICK } else { SPAN };
     let with = |what, reconnect| {
-        let load = Load { stop: super::at_least(&base.load, SPAN), depth: 1, reconnect, ..base.load.clone() };
+        let load = Load { stop: super::at_least(&base.load, span), depth: 1, reconnect, ..base.load.clone() };
         let workload = Workload { act: Act::Stop, ..Workload::of(Scenario::Shutdown, what, load) };
-        workload.with_server(&["--drain-timeout", DRAIN, "--drain-idle", "100ms"])
+        workload.with_server(&["--drain-timeout", DRAIN, "--drain-idle", DRAIN_IDLE])
     };
     vec![with("a connection for each request", Some(1)), with("connections that are kept", None)]
 }

@@ -35,7 +35,7 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
     let least = rows.iter().find(|row| row.subject == BASELINE).and_then(|row| row.cpu_us_per_request);
     let Some(least) = least else {
         return vec![format!(
-            "There is no row of the {BASELINE} server to subtract: name it with --modes {BASELINE},…"
+            "There is no row of the {BASELINE} server to subtract: add {BASELINE} to --modes."
         )];
     };
     for row in rows.iter_mut() {
@@ -53,7 +53,11 @@ fn conclude(rows: &mut [Row]) -> Vec<String> {
     let mut order: Vec<(&str, f64)> =
         rows.iter().filter_map(|row| Some((row.subject.as_str(), above(row)?))).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let list: Vec<String> = order.iter().map(|(name, above)| format!("{name} {above:+.1} us")).collect();
+    let others = order.iter().filter(|(name, _)| *name != BASELINE);
+    let list: Vec<String> = others.map(|(name, above)| format!("{name} {above:+.1} us")).collect();
+    if list.is_empty() {
+        return vec![format!("There is nobody to compare {BASELINE} with: add others to --modes.")];
+    }
     let mut sentences =
         vec![format!("CPU for a connection above {BASELINE}'s {:.1} us: {}.", least.median, list.join(", "))];
     let of =

@@ -12,6 +12,7 @@ mod formats;
 mod gates;
 mod lines;
 mod live;
+mod losses;
 mod others;
 mod page;
 mod protocol;

@@ -1,17 +1,8 @@
-//! Both programs together: loadgen beside every model of tcp-echo, and what the two say about the same traffic.
-//!
-//! The programs lie beside this test's own folder, where `scripts/test` has built them.
-#![expect(clippy::unwrap_used, reason = "whatever fails here is a failed test")]
+//! What loadgen and each model of tcp-echo say about the same traffic.
 
-use std::fs;
-use std::io::BufReader;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-use common::ready::Ready;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
+
+use crate::programs::{Echo, beside_others, report, run};
 
 const MODELS: &[&[&str]] = &[
     &["--mode", "thread"],
@@ -22,29 +13,6 @@ const MODELS: &[&[&str]] = &[
     &["--mode", "pool", "--of", "processes", "--workers", "8"],
 ];
 
-/// A program of the suite; `None`, and why, if it has not been built.
-fn program(name: &str) -> Option<PathBuf> {
-    let own = std::env::current_exe().unwrap();
-    let path = own.parent().unwrap().parent().unwrap().join(name);
-    if path.is_file() {
-        return Some(path);
-    }
-    let allowed = std::env::var("CI").as_deref() != Ok("true");
-    assert!(allowed, "{} is missing, and with CI=true no test may be skipped", path.display());
-    eprintln!("SKIPPED: {} is missing: run scripts/test, or cargo build first", path.display());
-    None
-}
-
-/// Kills the server if the test fails half-way.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Runs loadgen against this model; gives what each of them reports.
 fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
     both(model, load, 0)
@@ -52,34 +20,19 @@ fn measured(model: &[&str], load: &[&str]) -> Option<(Value, Value)> {
 
 /// Likewise, where loadgen ends with this exit code.
 fn both(model: &[&str], load: &[&str], code: i32) -> Option<(Value, Value)> {
-    let (tcp_echo, loadgen) = (program("tcp-echo")?, program("loadgen")?);
-    let folder = tempfile::tempdir().unwrap();
-    let stats = folder.path().join("stats");
-    let mut command = Command::new(tcp_echo);
-    command.args(model).args(["--port", "0", "--stats"]).arg(&stats);
-    let mut server = Guard(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let ready = Ready::await_from(BufReader::new(server.0.stdout.take().unwrap())).unwrap();
-    let output = Command::new(loadgen)
-        .args(["run", &ready.address.to_string(), "-w", "0s", "-J"])
-        .args(load)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{model:?} {load:?}: {said}");
-    kill(Pid::from_raw(ready.pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
-    assert_eq!(server.0.wait().unwrap().code(), Some(0), "{model:?}");
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let server = Echo::start(model)?;
+    let report = report(&run(server.address, &[&["-w", "0s"], load].concat())?.output().unwrap(), code);
     // it found out by itself who serves, and whether that is one process or many
     let accounting = &report["subjects"][0]["accounting"];
-    assert_eq!(accounting["counted"]["pids"], serde_json::json!([ready.pid]), "{model:?}: {accounting}");
+    assert_eq!(accounting["counted"]["pids"], serde_json::json!([server.pid]), "{model:?}: {accounting}");
     let cost = &report["trials"][0]["server"];
     assert!(code != 0 || cost["cpu_us_per_request"].as_f64() > Some(0.0), "{model:?}: {cost}");
-    let stats: Value = serde_json::from_str(&fs::read_to_string(stats).unwrap()).unwrap();
-    Some((report["trials"][0]["client"].clone(), stats))
+    Some((report["trials"][0]["client"].clone(), server.stop()))
 }
 
 #[test]
 fn they_agree_on_connections_that_stay() {
+    let _turn = beside_others();
     for model in MODELS {
         let Some((client, server)) = measured(model, &["-c", "4", "-n", "1000", "-s", "100"]) else { return };
         assert_eq!(client["requests"]["ok"], 1000, "{model:?}: {client}");
@@ -95,6 +48,7 @@ fn they_agree_on_connections_that_stay() {
 /// A connection for each request: those of the start, and those that were opened while it measured.
 #[test]
 fn they_agree_on_connections_that_pass() {
+    let _turn = beside_others();
     for model in MODELS {
         let load = ["-c", "4", "-n", "300", "--reconnect", "1", "-s", "100"];
         let Some((client, server)) = measured(model, &load) else { return };
@@ -112,6 +66,7 @@ fn they_agree_on_connections_that_pass() {
 /// One loop serves everybody: who sleeps, dribbles or never reads costs the others nothing but memory.
 #[test]
 fn an_event_loop_serves_everybody_beside_idle_and_slow_connections() {
+    let _turn = beside_others();
     let load = ["-c", "4", "-n", "1000", "--idle", "50", "--slow", "4", "--greedy", "1"];
     let Some((client, server)) = measured(&["--mode", "event-loop"], &load) else { return };
     assert_eq!(client["requests"]["ok"], 1000, "{client}");
@@ -127,6 +82,7 @@ fn an_event_loop_serves_everybody_beside_idle_and_slow_connections() {
 /// A worker belongs to a connection until it ends: two that sleep hold both.
 #[test]
 fn a_pool_whose_workers_idle_connections_hold_serves_nobody_and_the_run_says_so() {
+    let _turn = beside_others();
     let load = ["-c", "2", "-d", "200ms", "--idle", "2", "-T", "500ms"];
     let Some((client, _)) = both(&["--mode", "pool", "--workers", "2"], &load, 1) else { return };
     assert_eq!(client["ending"], "not_served", "{client}");
