@@ -64,7 +64,7 @@ pub(super) fn delay(delay: Duration, way: u64, reported: u64) -> Check {
     let measured = reported as f64 - way as f64;
     Check {
         name: format!("delay of {}: time", show_duration(delay)),
-        expected: format!("{} ± 1 %, and {} for the way", show_duration(delay), nanos(way)),
+        expected: format!("{} ± 1 %, beside {} for the way", show_duration(delay), nanos(way)),
         measured: nanos(measured.max(0.0) as u64),
         passed: Some(near(measured, expected)),
     }

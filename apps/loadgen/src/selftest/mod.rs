@@ -38,6 +38,10 @@ const STALL_AFTER: Duration = Duration::from_millis(1000);
 const STALL: Duration = Duration::from_secs(1);
 /// How long the load with the stall lasts.
 const STALL_RUN: Duration = Duration::from_secs(3);
+/// A short delay: long enough that the client sleeps as it does in the long ones, and what it takes beside the delay is the
+/// way there and back, waking up included.
+const SHORT: Duration = Duration::from_micros(500);
+const WAY: &str = "way there and back";
 /// A delay that is told apart from the way there and back.
 const DELAYS: [(&str, Duration); 2] =
     [("delay of 1.00 ms", Duration::from_millis(1)), ("delay of 10.0 ms", Duration::from_millis(10))];
@@ -103,7 +107,7 @@ fn steps(plan: &SelftestPlan, ceiling: Option<f64>) -> Vec<Step> {
             load: Load { arrivals: at_rate(half), ..closed.clone() },
             manner: Manner::Echo,
         },
-        Step { name: "no delay", load: Load { connections: 1, ..closed.clone() }, manner: Manner::Echo },
+        Step { name: WAY, load: Load { connections: 1, ..closed.clone() }, manner: Manner::After(SHORT) },
     ];
     for (name, delay) in DELAYS {
         let load = Load { connections: 1, ..closed.clone() };
@@ -160,9 +164,11 @@ fn check(step: &Step, outcome: &Outcome, client: &Client, echoed: u64, report: &
             report.checks.push(checks::ceiling(step.name, client, outcome));
         }
         Manner::Echo => {}
+        Manner::After(SHORT) => {}
         Manner::After(delay) => {
-            let without = report.trials.iter().find(|trial| trial.workload == "no delay");
-            let way = without.and_then(|trial| trial.client.as_ref()).map_or(0, |client| client.reply.p50);
+            let short = report.trials.iter().find(|trial| trial.workload == WAY);
+            let Some(short) = short.and_then(|trial| trial.client.as_ref()) else { return };
+            let way = short.reply.p50.saturating_sub(u64::try_from(SHORT.as_nanos()).unwrap_or(0));
             report.checks.push(checks::delay(delay, way, client.reply.p50));
         }
         Manner::StallOnce { length, .. } => {
