@@ -84,7 +84,7 @@ impl Acting {
         self.under_way = std::thread::Builder::new().name("act".to_owned()).spawn(work).ok();
     }
 
-    /// What came of it; waits until it is over, which is after [`PATIENCE`] at the latest.
+    /// What came of it; waits until it is over, which is after five seconds at the latest.
     #[must_use]
     pub fn figures(self, client: &Client) -> Found {
         let Some(under_way) = self.under_way else { return Found::new() };
