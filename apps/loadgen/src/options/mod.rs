@@ -98,6 +98,9 @@ fn names_only_a_target(arguments: &[std::ffi::OsString]) -> bool {
 /// Puts a load on any TCP server that answers requests, checks what comes back, and compares concurrency models honestly.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(
+    override_usage = "loadgen HOST:PORT [OPTIONS]\n       loadgen run|compare|find-max|selftest|report [OPTIONS]"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -111,7 +114,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Put a load on a server that is running already: an echo server, or any other with -m and --expect
+    /// Put a load on a server that is running already; what is meant where only HOST:PORT is given
     #[command(after_help = EXAMPLES)]
     Run(run::RunOptions),
     /// Start servers, tcp-echo in each concurrency model or any others, and measure them side by side
@@ -202,27 +205,26 @@ impl Common {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  loadgen compare                                   all models side by side, under two minutes
-  loadgen compare --quick                           the same in a quarter of it, less sure
+const EXAMPLES: &str = r"Examples:
+  loadgen 127.0.0.1:6379 --protocol redis-ping       your Redis: 50 connections, 5 seconds
+  loadgen 127.0.0.1:12000                            any echo server; -c 1,10,100 makes a table
+  loadgen 127.0.0.1:12000 -P 16 -s 1KiB              16 requests of 1 KiB under way on each
+  loadgen 127.0.0.1:12000 --reconnect 1              a new connection for every request
+  loadgen 127.0.0.1:12000 -R 20k --arrivals poisson  latency at 20,000 requests/s
+  loadgen 127.0.0.1:12000 --idle 5k --slow 64        beside others that sleep or hold it up
+  loadgen 127.0.0.1:12000 --slo 'p99<5ms,errors<0.1%'   exit code 3 if that is not kept
+  loadgen find-max 127.0.0.1:12000 --slo 'p99<5ms'   the highest rate at which it is kept
+  loadgen 127.0.0.1:12000 -o now.json -o now.html    kept, and as a page with charts
+  loadgen compare                                    tcp-echo: thread, process and pool
   loadgen compare --server mine='./server -p {port}' --server other='python3 other.py {port}'
-                                                    any servers that echo, side by side
-  loadgen run 127.0.0.1:12000 --slo 'p99<5ms,errors<0.1%'   exit code 3 if that is not kept
-  loadgen run 127.0.0.1:12000                       50 connections, 64 B, 5 s
-  loadgen run 127.0.0.1:12000 -c 500 -P 16 -s 1KiB  16 requests of 1 KiB on each of 500
-  loadgen run 127.0.0.1:12000 --reconnect 1         a new connection for every request
-  loadgen run 127.0.0.1:12000 --idle 5k --slow 64   beside 5,000 that sleep and 64 that hold it up
-  loadgen run 127.0.0.1:12000 -n 1m -o result.json  a million requests, kept as JSON
-  loadgen report result.json -o result.html         the same as a page with charts
-  loadgen run 127.0.0.1:6379 --protocol redis-ping  your Redis; -P 16 as redis-benchmark pipelines
-  loadgen run 127.0.0.1:6379 -e -m 'SET k{sequence:8} v\r\n' --expect resp --reply +OK
-                                                    your own commands, each reply checked
-  loadgen run 127.0.0.1:80 -e -m 'GET / HTTP/1.0\r\n\r\n' --expect close --reply 're:^HTTP/1.. 200'
-                                                    HTTP, a connection for each request
+  loadgen compare --scenario crash,c10k --modes all  what theory expects, and what is measured
+  loadgen 127.0.0.1:9000 -e -m 'ASK {sequence}\n' --expect line --reply OK
+  loadgen 127.0.0.1:80 -e -m 'GET / HTTP/1.0\r\n\r\n' --expect close --reply 're:^HTTP/1.. 200'
 
-The load is a closed loop: a connection sends its next request when a reply has come. That measures
-throughput and service time; it says nothing about latency under a load that does not wait.
+Without -R the load is a closed loop: a connection sends its next request when it has its reply.
+That measures throughput, and service times. With -R requests are due at fixed times, whatever
+the server does: that measures latency.
 
-Exit codes: 0 done · 1 failed (errors, wrong replies, no server) · 2 usage · 3 a promise broken (--slo) or a
-regression (--fail-on-regression) · 4 not a valid measurement (--strict) · 130 interrupted, report partial";
+Exit codes: 0 done · 1 failed (errors, wrong replies, no server) · 2 usage
+3 a promise broken (--slo) or a regression (--fail-on-regression)
+4 not a valid measurement (--strict) · 130 interrupted, the report is partial";
