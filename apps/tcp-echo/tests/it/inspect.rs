@@ -45,9 +45,14 @@ pub(crate) fn children(of: i32) -> Vec<Process> {
     numbers_in("/proc").into_iter().filter_map(process).filter(|p| p.parent == of).collect()
 }
 
-/// How many threads it has.
+/// Threads of its own. Those that the kernel lends to a ring whose requests had to wait (`iou-wrk-…`) are not the program's:
+/// they come and go as the kernel likes, and the last one stays.
 pub(crate) fn threads(pid: i32) -> usize {
-    numbers_in(&format!("/proc/{pid}/task")).len()
+    let lent = |thread: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/task/{thread}/comm")).unwrap_or_default();
+        name.starts_with("iou-")
+    };
+    numbers_in(&format!("/proc/{pid}/task")).iter().filter(|thread| !lent(thread)).count()
 }
 
 /// The numbers of its open descriptors.
