@@ -67,7 +67,7 @@ fn ctrl_c_leaves_the_terminal_clean() {
 
 #[test]
 fn letters_and_colours_are_those_that_the_terminal_knows() {
-    let load = ["-d", "600ms", "-w", "0"];
+    let load = ["-d", "1500ms", "-w", "0"];
     let mut ascii = session(correct(), &[("LANG", "C"), ("NO_COLOR", "1")], &load);
     let said = all(&mut ascii);
     let view: String = frames(&said).concat().concat();

@@ -47,7 +47,7 @@ fn help_teaches_by_example_and_lists_the_exit_codes() {
     for arguments in [vec!["--help"], vec!["run", "--help"], vec!["compare", "--help"]] {
         let ran = ran(&arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
-        assert!(ran.stdout.contains("loadgen run 127.0.0.1:12000"), "{arguments:?}: {}", ran.stdout);
+        assert!(ran.stdout.contains("loadgen 127.0.0.1:12000"), "{arguments:?}: {}", ran.stdout);
         assert!(ran.stdout.contains("130 interrupted"), "{arguments:?}");
     }
 }
