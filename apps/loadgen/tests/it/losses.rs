@@ -14,7 +14,14 @@ use crate::tool::{Ran, correct, echo, loadgen, serve, short};
 fn assert_only(ran: &Ran, class: &str) {
     let client = ran.client();
     let classes = ran.classes();
-    assert!(!classes.is_empty() && classes.iter().all(|found| found == class), "{classes:?}: {}", ran.stderr);
+    // on a busy machine a reply may be late as well, where connects are
+    let late = class == "connect_timed_out";
+    let fits = |found: &String| found == class || (late && found == "timed_out");
+    assert!(
+        classes.iter().any(|found| found == class) && classes.iter().all(fits),
+        "{classes:?}: {}",
+        ran.stderr
+    );
     assert_eq!(client["requests"]["balanced"], true, "{client}");
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);

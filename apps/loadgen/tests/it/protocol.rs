@@ -120,8 +120,9 @@ fn an_unexpected_reply_is_an_error_and_the_connection_goes_on() {
 #[test]
 fn a_run_in_which_every_reply_is_unexpected_is_no_stall() {
     let server = lines(|_| Some(b"-ERR\r\n".to_vec()));
-    let arguments =
-        ["-e", "-m", r"ask\n", "--expect", "line", "--reply", "+OK", "-c", "2", "-T", "50ms", "-d", "1300ms"];
+    let arguments = [
+        "-e", "-m", r"ask\n", "--expect", "line", "--reply", "+OK", "-c", "2", "-T", "500ms", "-d", "1300ms",
+    ];
     let ran = short(server, &arguments);
     assert_eq!((ran.code, ran.client()["ending"].as_str()), (Some(1), Some("completed")), "{}", ran.stdout);
     assert_eq!(ran.classes(), ["unexpected"]);
