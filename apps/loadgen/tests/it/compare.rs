@@ -334,12 +334,12 @@ fn an_interrupted_trial_counts_what_came_in_its_time_only() {
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
-    // the warm-up is half a second and in none of the figures; what came in is all that the server has seen
+    // the warm-up is in none of the figures; what came in is at most what the server has seen
     let times = seen.lock().unwrap();
     let whole = (*times.last().unwrap() - times[0]).as_secs_f64();
     let (client, report) = (ran.client(), ran.json());
     let seconds = client["seconds"].as_f64().unwrap();
-    assert!(seconds > 0.0 && seconds < whole - 0.3, "{seconds} of {whole}: {client}");
+    assert!(seconds > 0.0 && seconds < whole, "{seconds} of {whole}: {client}");
     let counted =
         client["requests"]["ok"].as_u64().unwrap() + client["requests"]["warmup_ok"].as_u64().unwrap();
     assert!(counted > 0 && counted <= times.len() as u64, "{counted} of {}", times.len());
