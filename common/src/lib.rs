@@ -7,8 +7,21 @@ pub mod clock;
 pub mod exit;
 pub mod fifo;
 pub mod limits;
+pub mod lock;
 pub mod net;
+pub mod process;
 pub mod ready;
 pub mod signals;
 mod sys;
 pub mod units;
+
+/// Descriptors that come to a process by their number.
+pub mod descriptor {
+    pub use crate::sys::descriptor::{adopt, copy_of};
+}
+
+/// Memory that several processes see.
+pub mod shared {
+    pub use crate::sys::region::{Layout, Region};
+    pub use crate::sys::robust::{Got, RobustMutex};
+}

@@ -168,7 +168,7 @@ impl Acceptor {
     }
 
     /// Closes the listener and what waited in the backlog: for a forked child, which has copies of them.
-    #[inline(always)] // what a child runs should stand together: see `sys::fork`
+    #[inline(always)] // what a child runs should stand together: see `common::process::fork`
     pub fn close(&mut self) {
         self.listener = None;
         self.last.clear();

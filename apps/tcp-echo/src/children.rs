@@ -1,4 +1,4 @@
-//! Children: all that serve a connection at once, and what ties one to its parent.
+//! Children: all that serve a connection at once.
 //! The kernel keeps the list, so the server need not; only those that
 //! it made itself are meant (see [`crate::sys::reap`]).
 
@@ -7,7 +7,6 @@ use std::fs;
 use common::signals::NUDGE;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{Pid, getpid};
-use rustix::process::set_parent_process_death_signal;
 
 use crate::sys::reap;
 
@@ -30,15 +29,6 @@ fn signal(signal: Signal) {
         let _ = kill(pid, signal);
     }
     let _ = child.thread_unblock();
-}
-
-/// Ties this process's life to its parent's. `false` if the parent was gone before the tie was there: then nobody
-/// waits for us. The tie is to the parent's thread, so only its main thread makes children. (These calls are made in place: the
-/// C library's stand on a page of their own, and each page that a child touches costs it a fault.)
-#[inline(always)]
-pub(crate) fn dies_with(parent: Pid) -> bool {
-    let tied = set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
-    tied && rustix::process::Pid::as_raw(rustix::process::getppid()) == parent.as_raw()
 }
 
 /// The children of this process, which has one thread.

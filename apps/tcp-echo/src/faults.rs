@@ -96,7 +96,7 @@ impl Fault {
                     Box::leak(vec![b'!'; LEAK].into_boxed_slice());
                 }
             }
-            Self::Exit => crate::sys::exit::at_once(70),
+            Self::Exit => common::process::exit_at_once(70),
             Self::Hang => loop {
                 std::thread::sleep(Duration::from_secs(3600));
             },

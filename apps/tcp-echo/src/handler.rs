@@ -71,7 +71,7 @@ pub struct Served {
 pub type Ending = thread::Result<io::Result<Option<Problem>>>;
 
 /// Serves a connection to its end; the caller closes the socket.
-#[inline(always)] // what a forked child runs should stand together: see `sys::fork`
+#[inline(always)] // what a forked child runs should stand together: see `common::process::fork`
 pub fn serve(stream: &TcpStream, peer: SocketAddr, server: &'static Server, buffer: &mut [u8]) -> Served {
     opened(peer, server);
     let mut session = server.session();

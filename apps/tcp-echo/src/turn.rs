@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 
+use common::lock::Lock;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::mode_options::Accept;
-use crate::sys::robust::RobustMutex;
 
 /// How the turn is kept; made before the workers are.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) enum Turn {
     /// By a lock on a file that has no name.
     Flock(File),
     /// By a mutex in shared memory.
-    Mutex(&'static RobustMutex),
+    Mutex(Lock),
 }
 
 impl Turn {
@@ -28,7 +28,7 @@ impl Turn {
     pub(crate) fn new(accept: Accept) -> io::Result<Self> {
         Ok(match accept {
             Accept::Flock => Self::Flock(memfd_create("tcp-echo turn", MFdFlags::MFD_CLOEXEC)?.into()),
-            Accept::Mutex => Self::Mutex(RobustMutex::create()?),
+            Accept::Mutex => Self::Mutex(Lock::new()?),
             _ => Self::Open,
         })
     }
@@ -45,7 +45,7 @@ impl Turn {
                 let path = format!("/proc/self/fd/{}", file.as_raw_fd());
                 Self::Flock(OpenOptions::new().read(true).write(true).open(path)?)
             }
-            Self::Mutex(mutex) => Self::Mutex(mutex),
+            Self::Mutex(mutex) => Self::Mutex(mutex.clone()),
         })
     }
 

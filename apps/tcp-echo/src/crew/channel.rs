@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use common::descriptor;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -13,7 +14,6 @@ use nix::sys::socket::{
 };
 
 use crate::handler::Connection;
-use crate::sys::descriptor;
 
 /// The longest address: `[ffff:…:ffff%4294967295]:65535`.
 const ADDRESS_MAX: usize = 80;
@@ -69,7 +69,7 @@ impl Channel {
                 Ok(message) => {
                     let stream = message.cmsgs()?.find_map(|control| match control {
                         ControlMessageOwned::ScmRights(numbers) => {
-                            numbers.first().map(|n| descriptor::received(*n))
+                            numbers.first().map(|n| descriptor::adopt(*n))
                         }
                         _ => None,
                     });

@@ -16,19 +16,15 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use common::process::{Builder, Process};
 use common::signals;
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::sys::signal::Signal;
 
-use crate::children::dies_with;
 use crate::handler::Connection;
 use crate::mode_options::Order;
 use crate::seats::Seat;
 use crate::server::Server;
 use crate::stats::Problem;
-use crate::sys::fork;
 
 pub(crate) use channel::Channel;
 use channel::Word;
@@ -66,7 +62,7 @@ struct Place {
 }
 
 struct Worker {
-    pid: Pid,
+    process: Process,
     channel: Channel,
     job: Job,
 }
@@ -113,18 +109,15 @@ impl Crew {
     fn fill(&mut self, number: usize, in_child: &mut dyn FnMut()) -> io::Result<()> {
         let (ours, theirs) = Channel::pair()?;
         let mut ours = Some(ours);
-        let parent = getpid();
-        let pid = fork::fork(|| {
-            if !dies_with(parent) {
-                return 0;
-            }
+        let worker = Builder::new().name(format!("worker-{number}")).daemon(true);
+        let process = worker.fork(|| {
             in_child();
             ours = None;
             self.places.iter_mut().filter_map(|place| place.worker.take()).for_each(Worker::close_in_child);
             (self.life)(number, &theirs)
         })?;
         let place = &mut self.places[number];
-        place.worker = ours.map(|channel| Worker { pid, channel, job: (self.first_job)() });
+        place.worker = ours.map(|channel| Worker { process, channel, job: (self.first_job)() });
         place.filled = Instant::now();
         Ok(())
     }
@@ -213,19 +206,16 @@ impl Crew {
         self.signal(signals::NUDGE);
     }
 
-    /// A worker that is dead has not been waited for yet, so its number is still its own.
     fn signal(&self, signal: Signal) {
         for worker in self.places.iter().filter_map(|place| place.worker.as_ref()) {
-            let _ = kill(worker.pid, signal);
+            let _ = worker.process.signal(signal);
         }
     }
 
     /// Ends all workers and waits for them. Those that are free hold nothing; the others have had their time.
     fn dismiss(self) {
         self.signal(Signal::SIGKILL);
-        for worker in self.places.into_iter().filter_map(|place| place.worker) {
-            reap(worker.pid);
-        }
+        // (dropping a worker's process waits for its end)
     }
 }
 
@@ -237,21 +227,11 @@ fn put_back(connection: Connection, queue: &mut VecDeque<Connection>, order: Ord
     }
 }
 
-/// Waits for a worker that is dead or has been killed: it has not far to go. `true` if it left of its own accord.
-fn reap(pid: Pid) -> bool {
-    loop {
-        match waitpid(pid, None) {
-            Err(Errno::EINTR) => {}
-            // (death by a real-time signal is an error to `nix`)
-            status => return matches!(status, Ok(WaitStatus::Exited(_, 0))),
-        }
-    }
-}
-
 /// A worker died: its place will be filled at once the first time, later after a growing wait.
 fn bury(number: usize, place: &mut Place, server: &Server, queue: &mut VecDeque<Connection>) {
     let Some(worker) = place.worker.take() else { return };
-    let retired = reap(worker.pid);
+    // a worker whose channel has closed has not far to go
+    let retired = matches!(worker.process.join(None), Ok(Some(0)));
     if !retired {
         server.counters.problem(Problem::Crash);
     }
@@ -271,7 +251,7 @@ fn bury(number: usize, place: &mut Place, server: &Server, queue: &mut VecDeque<
     place.refill = Instant::now() + wait;
     server.log.complain(format_args!(
         "worker process {} {}: replaced in {wait:?}",
-        worker.pid,
+        worker.process.pid(),
         if retired { "left" } else { "died" }
     ));
 }

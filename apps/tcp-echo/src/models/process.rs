@@ -17,30 +17,28 @@
 //!
 //! **Who does it.** inetd, sshd, PostgreSQL, the first web servers.
 
-use std::ffi::CString;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::process::{self, PANICKED, die_with};
 use common::signals::{self, OnStop};
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFlags};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getpid};
 
 use crate::about::{About, Choice, CrashEnds, Listeners, Needs, Serves};
 use crate::accept::Acceptor;
-use crate::children::{self, dies_with};
+use crate::children;
 use crate::handler::{self, Connection};
 use crate::mode_options::Spawn;
 use crate::options::{BUFFER_MAX, Options};
 use crate::server::Server;
 use crate::stats::{Counters, Problem};
-use crate::sys::exit::PANICKED;
-use crate::sys::{fork, reap};
+use crate::sys::reap;
 
 /// For the list of modes.
 pub(crate) const ABOUT: About = About {
@@ -117,8 +115,8 @@ fn fork_for(
     let Connection { stream, peer, seat, .. } = connection;
     let parent = getpid();
     reap::made(|| {
-        fork::fork(|| {
-            if !dies_with(parent) {
+        process::fork(|| {
+            if !die_with(parent) {
                 return 0;
             }
             acceptor.close();
@@ -129,8 +127,7 @@ fn fork_for(
     Ok(())
 }
 
-/// An executed child serves it: this program with the socket as its stdin. (`posix_spawn` does not copy the parent's page
-/// tables, as `fork` does.)
+/// An executed child serves it: this program with the socket as its stdin.
 fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     let Connection { stream, peer, seat, .. } = connection;
     let counters = server.counters_descriptor();
@@ -144,11 +141,6 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
         words.push("--faults");
     }
     words.extend(vec!["-v"; options.verbosity.into()]);
-    let arguments: Vec<CString> = words.into_iter().map(CString::new).collect::<Result<_, _>>()?;
-    let environment: Vec<CString> = std::env::vars_os()
-        .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
-        .collect();
-
     // Until it has its own handlers, a signal to the whole group (Ctrl-C) would kill it with its connection: so it begins with
     // these signals blocked, and in a group of its own, where our nudge alone reaches it. It dies with its parent all the same.
     let mut attributes = PosixSpawnAttr::init()?;
@@ -157,9 +149,7 @@ fn exec_for(connection: Connection, server: &'static Server) -> io::Result<()> {
     attributes.set_sigmask(&blocked)?;
     attributes.set_pgroup(Pid::from_raw(0))?;
     attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK)?;
-    let mut files = PosixSpawnFileActions::init()?;
-    files.add_dup2(stream.as_raw_fd(), 0)?;
-    reap::made(|| Ok(posix_spawn("/proc/self/exe", &files, &attributes, &arguments, &environment)?))?;
+    reap::made(|| process::own_binary(&words, &[(stream.as_fd(), 0)], &attributes))?;
     seat.goes_to_child();
     Ok(())
 }
@@ -177,7 +167,7 @@ pub fn serve_stdin(inherited: &str, options: Options) -> io::Result<u8> {
     };
     let parent = Pid::from_raw(parent.parse().map_err(|_| nonsense())?);
     let peer = peer.parse().map_err(|_| nonsense())?;
-    if !dies_with(parent) {
+    if !die_with(parent) {
         return Ok(0);
     }
     signals::install_in_child()?;

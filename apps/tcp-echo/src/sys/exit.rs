@@ -1,14 +1,4 @@
-//! Leaving at once: no destructor, no atexit handler, no flush of what the parent had buffered.
-
-/// The exit code of a handler process that panicked.
-pub(crate) const PANICKED: i32 = 101;
-
-/// Ends the process. A forked child must leave this way: it holds a copy of everything its parent still needs.
-#[inline]
-pub(crate) fn at_once(code: i32) -> ! {
-    // SAFETY: _exit takes an integer and does not return.
-    unsafe { libc::_exit(code) }
-}
+//! Ending as a broken program ends.
 
 /// Ends the process as a wild pointer would: `--faults` was asked for it.
 pub(crate) fn by_memory_fault() -> ! {

@@ -5,11 +5,8 @@
 )]
 
 pub(crate) mod backlog;
-pub(crate) mod descriptor;
 pub(crate) mod early;
 pub(crate) mod exit;
-pub(crate) mod fork;
 pub(crate) mod reap;
 pub(crate) mod ring;
-pub(crate) mod robust;
 pub(crate) mod shared;

@@ -11,12 +11,12 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
+use common::process::PANICKED;
 use libc::c_int;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::Pid;
 
-use super::exit::PANICKED;
 use crate::stats::{Counters, Problem};
 
 /// Linux gives no higher number (`PID_MAX_LIMIT`).

@@ -33,6 +33,8 @@ use std::io;
 use std::net::TcpListener;
 use std::thread;
 
+use common::descriptor;
+
 use mio::{Interest, Poll, Waker};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
@@ -45,7 +47,6 @@ use crate::loops::intake::Intake;
 use crate::mode_options::{Accept, AcceptingWorkers};
 use crate::queue::Queue;
 use crate::server::Server;
-use crate::sys::descriptor;
 pub(super) use offload::{Job, serve_jobs};
 use reactor::{LISTENER, MAIL, Mail, Reactor};
 

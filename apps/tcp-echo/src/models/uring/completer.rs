@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use common::descriptor;
+
 use nix::sys::eventfd::EventFd;
 use slab::Slab;
 
@@ -19,7 +21,6 @@ use crate::seats::Seat;
 use crate::server::Server;
 use crate::stamp::Stamp;
 use crate::stats::WorkerCounters;
-use crate::sys::descriptor;
 use crate::sys::ring::{Completion, Ring};
 
 /// Buffers of a ring, in the end: as many messages can be on their way through a loop at a time.
@@ -201,7 +202,7 @@ impl Completer {
         }
         match completion.outcome() {
             Ok(descriptor) => {
-                let socket = TcpStream::from(descriptor::received(descriptor));
+                let socket = TcpStream::from(descriptor::adopt(descriptor));
                 let seat = Seat::take(self.server.counters);
                 // it comes without an address, and asking for it is a system call
                 let asked = self.server.options.verbosity > 0;

@@ -3,9 +3,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// Takes a descriptor out of an SCM_RIGHTS message.
-pub(crate) fn received(number: RawFd) -> OwnedFd {
-    // SAFETY: the kernel made this descriptor for us when it delivered the message, and nobody else has its number.
+/// Takes a descriptor that came to this process by its number: out of an SCM_RIGHTS message, or inherited over an exec. Each
+/// number is taken once.
+#[must_use]
+pub fn adopt(number: RawFd) -> OwnedFd {
+    // SAFETY: the kernel made this descriptor for us when it delivered the message or started the program, and nobody else
+    // has its number.
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
@@ -13,7 +16,7 @@ pub(crate) fn received(number: RawFd) -> OwnedFd {
 ///
 /// # Errors
 /// There is no descriptor left.
-pub(crate) fn copy_of(file: &impl AsRawFd) -> io::Result<OwnedFd> {
+pub fn copy_of(file: &impl AsRawFd) -> io::Result<OwnedFd> {
     // SAFETY: `file` is borrowed for this call, so its descriptor stays open that long.
     unsafe { BorrowedFd::borrow_raw(file.as_raw_fd()) }.try_clone_to_owned()
 }
