@@ -1,6 +1,7 @@
 //! A process by exec: the own binary anew, told which of its entries to run.
 //!
-//! The arguments go through memory that the child inherits, serialised with `postcard`. A closure cannot be sent to another
+//! The arguments go through memory that the child inherits, as JSON: a child that expects something else gets an error, not other
+//! values. A closure cannot be sent to another
 //! program, a name can: so the program lists what may be started ([`Entry`]), and asks first of all in its `main` whether it was
 //! started for one of them ([`spawned`]). That is what Python's `if __name__ == "__main__"` is for; without it the child
 //! would start children, and so on.
@@ -40,7 +41,7 @@ pub struct Entry {
 /// What a spawned process got from its parent.
 #[derive(Debug)]
 pub struct Inherited {
-    arguments: Vec<u8>,
+    arguments: serde_json::Value,
     /// The descriptors that were passed, in their order.
     pub descriptors: Vec<OwnedFd>,
 }
@@ -51,7 +52,7 @@ impl Inherited {
     /// # Errors
     /// They are of another type.
     pub fn arguments<T: DeserializeOwned>(&self) -> io::Result<T> {
-        postcard::from_bytes(&self.arguments).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+        Ok(serde_json::from_value(self.arguments.clone())?)
     }
 }
 
@@ -62,7 +63,7 @@ struct Letter {
     name: String,
     /// Its parent's number, if it is to die with it.
     daemon_of: Option<i32>,
-    arguments: Vec<u8>,
+    arguments: serde_json::Value,
     descriptors: Vec<RawFd>,
 }
 
@@ -91,8 +92,7 @@ fn open(letter: OwnedFd) -> io::Result<(Letter, Inherited)> {
     let mut file = File::from(letter);
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
-    let mut letter: Letter =
-        postcard::from_bytes(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+    let mut letter: Letter = serde_json::from_slice(&bytes)?;
     let descriptors: Vec<OwnedFd> =
         letter.descriptors.iter().map(|number| descriptor::adopt(*number)).collect();
     for descriptor in &descriptors {
@@ -129,10 +129,10 @@ pub(super) fn start(
         entry: entry.to_owned(),
         name: name.to_owned(),
         daemon_of: daemon.then(|| getpid().as_raw()),
-        arguments: encode(arguments)?,
+        arguments: serde_json::to_value(arguments)?,
         descriptors: numbered.iter().map(|(_, number)| *number).collect(),
     };
-    (&memory).write_all(&encode(&letter)?)?;
+    (&memory).write_all(&serde_json::to_vec(&letter)?)?;
     let program = env::args_os().next().unwrap_or_else(|| "spawned".into());
     let program = program.to_string_lossy();
     let flag = format!("{FLAG}{first}");
@@ -159,8 +159,4 @@ pub fn own_binary(
         files.add_dup2(descriptor.as_raw_fd(), *number)?;
     }
     Ok(posix_spawn("/proc/self/exe", &files, attributes, &words, &environment)?)
-}
-
-fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    postcard::to_stdvec(value).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }
