@@ -140,7 +140,7 @@ fn a_daemon_that_refuses_is_killed() {
         mask.add(Signal::SIGTERM);
         mask.thread_block().unwrap();
         theirs.write_all(b".").unwrap();
-        thread::sleep(Duration::from_secs(60));
+        thread::sleep(Duration::MAX);
     };
     let daemon = Builder::new().daemon(true).fork(deaf).unwrap();
     ours.read_exact(&mut [0]).unwrap();
@@ -168,7 +168,8 @@ fn a_daemon_dies_with_a_killed_parent() {
 }
 
 fn others_cannot_join_or_end_it() {
-    let mut sister = Some(asleep());
+    let daemon = Builder::new().daemon(true).fork(|| thread::sleep(Duration::from_secs(60))).unwrap();
+    let mut sister = Some(daemon);
     let child = forked(|| {
         let refused = sister.as_ref().is_some_and(|s| s.join(None).is_err()) && active_children().is_empty();
         // a copy of the value: dropping it must not wait for the sister, nor end her
@@ -197,21 +198,29 @@ fn a_process_forks_when_its_threads_are_gone() {
     }
 }
 
-/// Writes its arguments to the descriptor that it was passed.
+/// Writes its arguments to the descriptors that it was passed.
 fn say(inherited: Inherited) -> i32 {
     let (number, words): (u32, Vec<String>) = inherited.arguments().unwrap();
-    let mut stream = UnixStream::from(inherited.descriptors.into_iter().next().unwrap());
-    i32::from(write!(stream, "{number} {}", words.join(" ")).is_err())
+    for (i, descriptor) in inherited.descriptors.into_iter().enumerate() {
+        write!(UnixStream::from(descriptor), "{i}: {number} {}", words.join(" ")).unwrap();
+    }
+    0
 }
 
 fn a_spawned_process_gets_arguments_and_descriptors() {
-    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let pairs = [0, 1, 2].map(|_| UnixStream::pair().unwrap());
     let arguments = (7, vec!["传习录", "two words"]);
-    let child = Builder::new().pass(theirs.as_fd()).spawn("say", &arguments).unwrap();
-    drop(theirs);
-    let mut said = String::new();
-    ours.read_to_string(&mut said).unwrap();
-    assert_eq!((said.as_str(), child.join(LONG).unwrap()), ("7 传习录 two words", Some(0)));
+    // the highest number first: none may be overwritten before it was copied
+    let builder =
+        pairs.iter().rev().fold(Builder::new(), |builder, (theirs, _)| builder.pass(theirs.as_fd()));
+    let child = builder.spawn("say", &arguments).unwrap();
+    assert_eq!(child.join(LONG).unwrap(), Some(0));
+    for (i, (theirs, mut ours)) in pairs.into_iter().rev().enumerate() {
+        drop(theirs);
+        let mut said = String::new();
+        ours.read_to_string(&mut said).unwrap();
+        assert_eq!(said, format!("{i}: 7 传习录 two words"));
+    }
     let named = Builder::new().name("Clock").spawn("name", &()).unwrap();
     assert_eq!(named.join(LONG).unwrap(), Some(0));
     // arguments of another type are an error, not something else
