@@ -178,8 +178,8 @@ fn others_cannot_join_or_end_it() {
     });
     assert_eq!(child.join(LONG).unwrap(), Some(0));
     let sister = sister.unwrap();
-    assert!(sister.is_alive());
-    sister.kill().unwrap();
+    sister.signal(Signal::SIGUSR1).unwrap();
+    assert_eq!(sister.join(LONG).unwrap(), Some(-(Signal::SIGUSR1 as i32)), "nobody was quicker");
 }
 
 fn a_process_with_threads_does_not_fork() {
@@ -208,7 +208,7 @@ fn say(inherited: Inherited) -> i32 {
 }
 
 fn a_spawned_process_gets_arguments_and_descriptors() {
-    let pairs = [0, 1, 2].map(|_| UnixStream::pair().unwrap());
+    let pairs = [0, 1, 2, 3, 4].map(|_| UnixStream::pair().unwrap());
     let arguments = (7, vec!["传习录", "two words"]);
     // the highest number first: none may be overwritten before it was copied
     let builder =
