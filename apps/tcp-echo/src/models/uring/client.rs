@@ -246,7 +246,15 @@ impl Client {
         }
     }
 
-    pub(super) fn order_receive(&mut self, tags: Tags, recv: Recv, ring: &mut Ring) {
+    /// For one that found no buffer. One that does not take its replies is not received from again: otherwise each shortage of
+    /// buffers would let it send as many more as a ring has. (It is when it has taken them.)
+    pub(super) fn order_receive_if_it_takes(&mut self, tags: Tags, recv: Recv, ring: &mut Ring) {
+        if self.unanswered.len() < UNANSWERED {
+            self.order_receive(tags, recv, ring);
+        }
+    }
+
+    fn order_receive(&mut self, tags: Tags, recv: Recv, ring: &mut Ring) {
         if !self.receiving && !self.starved && !self.at_end && self.over.is_none() {
             ring.receive(self.socket.as_raw_fd(), recv == Recv::Multishot, tags.receive);
             self.receiving = true;

@@ -274,7 +274,7 @@ impl Completer {
                 && client.birth == birth
             {
                 client.starved = false;
-                client.order_receive(tags(key), self.recv, self.ring);
+                client.order_receive_if_it_takes(tags(key), self.recv, self.ring);
             }
         }
     }
