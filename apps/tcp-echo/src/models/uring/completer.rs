@@ -195,11 +195,20 @@ impl Completer {
         self.advance(key);
     }
 
-    /// The accept that repeats itself has accepted somebody, or has ended.
+    /// The accept that repeats itself has accepted somebody, or has ended. As long as its end has not been heard of, the kernel may
+    /// have accepted somebody of whom nobody knows yet: so it holds a seat, and no drain ends before.
     fn has_accepted(&mut self, completion: Completion) {
-        if !completion.more {
+        let is_over = !completion.more;
+        if is_over {
             self.accepting = None;
         }
+        self.take_whom_it_accepted(completion);
+        if is_over {
+            self.server.counters.not_needed();
+        }
+    }
+
+    fn take_whom_it_accepted(&mut self, completion: Completion) {
         match completion.outcome() {
             Ok(descriptor) => {
                 let socket = TcpStream::from(descriptor::adopt(descriptor));
@@ -241,6 +250,7 @@ impl Completer {
         if self.accepting.is_none() && !self.intake.is_waiting() {
             let Some(listener) = self.intake.listener() else { return Ok(()) };
             if bursts {
+                self.server.counters.seat();
                 self.ring.accept(listener, ACCEPT);
                 self.accepting = Some(ACCEPT);
             } else {
