@@ -1,7 +1,28 @@
-//! `lab`: see the library for the map.
+//! `lab`: was it spawned by one of its own examples? → parse → list, show, run or tour.
 
+use std::io;
 use std::process::ExitCode;
 
+use clap::{CommandFactory, Parser};
+use common::exit::DONE;
+use common::process;
+use lab::cli::{Arguments, Verb};
+use lab::{entries, list, run, show};
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    if let Some(code) = process::spawned(entries::ENTRIES) {
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    let arguments = Arguments::parse();
+    if let Some(shell) = arguments.completions {
+        clap_complete::generate(shell, &mut Arguments::command(), "lab", &mut io::stdout());
+        return ExitCode::from(DONE);
+    }
+    let done = match arguments.verb {
+        Some(Verb::List { json }) => list::list(json),
+        Some(Verb::Show { lesson }) => show::show(&lesson),
+        Some(Verb::Run(options)) => run::run(&options),
+        None => list::list(false),
+    };
+    done.unwrap_or_else(|failure| failure.report())
 }

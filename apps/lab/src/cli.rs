@@ -1,0 +1,71 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  lab                               all lessons
+  lab show deadlock                 what it demonstrates, what to look for, where its code is
+  lab run process/join              one example
+  lab run race mutex                two lessons
+  lab run --all --json | jq .saw    everything, for programs: one line for each example
+
+Exit codes:
+  0  done
+  1  failed, or an example left a process or a descriptor behind
+  2  wrong usage
+  3  an example ran, but did not show what it is for";
+
+/// Every lesson of the tutorials on threads and processes, run for real: on this machine and now, each with a few sentences about
+/// what was seen. docs/tutorials.md has the way from each example of the tutorials to its command.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Arguments {
+    /// What to do; without it, the lessons are listed
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+
+    /// Print a completion script for this shell
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub completions: Option<Shell>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List the lessons and their examples
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a lesson demonstrates, what to look for, and where its code is
+    Show {
+        /// LESSON or LESSON/EXAMPLE
+        lesson: String,
+    },
+    /// Run lessons or single examples
+    Run(RunOptions),
+}
+
+/// How to run.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunOptions {
+    /// LESSON or LESSON/EXAMPLE, as many as you like
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub lessons: Vec<String>,
+
+    /// Run everything, in less than a minute
+    #[arg(long)]
+    pub all: bool,
+
+    /// Pause as long as the tutorials do; else a tenth of it, at most 300 ms
+    #[arg(long)]
+    pub original_pace: bool,
+
+    /// One JSON object a line for each example: what happened, what was seen, and the facts behind it
+    #[arg(long)]
+    pub json: bool,
+}

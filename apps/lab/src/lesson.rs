@@ -1,0 +1,84 @@
+//! What a lesson is: plain data. What it does is a function for each example.
+
+use common::exit::Failure;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::stage::Stage;
+
+/// A lesson.
+#[derive(Debug, Serialize)]
+pub struct Lesson {
+    /// One word.
+    pub name: &'static str,
+    /// What it demonstrates, in a few words.
+    pub title: &'static str,
+    /// What it demonstrates, in a few sentences.
+    pub about: &'static str,
+    /// What to look for when it runs.
+    pub look_for: &'static str,
+    /// Its code, from the top of the source tree.
+    pub file: &'static str,
+    /// Its examples, in the order in which they are to be read.
+    pub examples: &'static [Example],
+}
+
+/// An example.
+#[derive(Debug, Serialize)]
+pub struct Example {
+    /// One word, or two with a hyphen.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Which examples of the tutorials it is the counterpart of: the numbers of docs/tutorials.md.
+    pub rows: &'static [u8],
+    /// Does it.
+    #[serde(skip)]
+    pub run: fn(&Stage) -> Result<Saw, Failure>,
+}
+
+/// What was seen in a run: sentences for people and facts for programs, both made from the run.
+#[derive(Debug)]
+pub struct Saw {
+    /// By name.
+    pub facts: Map<String, Value>,
+    /// Two or three sentences.
+    pub said: Vec<String>,
+    /// What the example is for was seen.
+    pub shown: bool,
+}
+
+impl Default for Saw {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Saw {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { facts: Map::new(), said: Vec::new(), shown: true }
+    }
+
+    /// A fact. (What cannot be written as JSON is `null`.)
+    #[must_use]
+    pub fn fact(mut self, name: &str, value: impl Serialize) -> Self {
+        self.facts.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    /// A sentence.
+    #[must_use]
+    pub fn say(mut self, sentence: impl Into<String>) -> Self {
+        self.said.push(sentence.into());
+        self
+    }
+
+    /// Whether this, too, came out as it should.
+    #[must_use]
+    pub fn shown(mut self, shown: bool) -> Self {
+        self.shown &= shown;
+        self
+    }
+}

@@ -1,0 +1,33 @@
+//! The lessons, in the order of the tour. One file each.
+
+mod process;
+
+use common::exit::Failure;
+
+use crate::lesson::{Example, Lesson};
+
+/// All of them.
+pub const LESSONS: &[Lesson] = &[process::LESSON];
+
+/// The examples that `LESSON` or `LESSON/EXAMPLE` means.
+///
+/// # Errors
+/// There is no such lesson or example; the message lists those that there are.
+pub fn find(name: &str) -> Result<(&'static Lesson, Vec<&'static Example>), Failure> {
+    let (lesson, example) =
+        name.split_once('/').map_or((name, None), |(lesson, example)| (lesson, Some(example)));
+    let Some(found) = LESSONS.iter().find(|l| l.name == lesson) else {
+        let all: Vec<&str> = LESSONS.iter().map(|l| l.name).collect();
+        return Err(Failure::usage(format!(
+            "no lesson is called \"{lesson}\": there are {}",
+            all.join(", ")
+        )));
+    };
+    let examples: Vec<&Example> =
+        found.examples.iter().filter(|e| example.is_none_or(|name| e.name == name)).collect();
+    if examples.is_empty() {
+        let all: Vec<String> = found.examples.iter().map(|e| format!("{lesson}/{}", e.name)).collect();
+        return Err(Failure::usage(format!("no example is called \"{name}\": there are {}", all.join(", "))));
+    }
+    Ok((found, examples))
+}

@@ -1,0 +1,82 @@
+//! How a run is told: as text, or as one line of JSON.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use common::exit::Failure;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::lesson::{Example, Lesson, Saw};
+use crate::stage::{Event, Stage};
+
+/// What an example left behind that was not there before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct LeftBehind {
+    pub(crate) processes: usize,
+    pub(crate) descriptors: usize,
+}
+
+/// A run, for programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    lesson: &'a str,
+    example: &'a str,
+    rows: &'a [u8],
+    events: Vec<Event>,
+    /// More happened than is told.
+    cut: bool,
+    saw: &'a [String],
+    facts: &'a Map<String, Value>,
+    shown: bool,
+    left_behind: LeftBehind,
+}
+
+/// What stands above a run.
+pub(crate) fn heading(lesson: &Lesson, example: &Example) -> String {
+    let name = format!("{}/{}", lesson.name, example.name);
+    // NO_COLOR means: no decoration, https://no-color.org
+    let plain = !io::stdout().is_terminal() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain {
+        format!("{name}: {}\n", example.about)
+    } else {
+        format!("\x1b[1m{name}\x1b[0m: {}\n", example.about)
+    }
+}
+
+/// What stands below it.
+pub(crate) fn ending(stage: &Stage, saw: &Saw) -> String {
+    let more = if stage.is_full() { "  (more happened than is remembered)\n" } else { "" };
+    let said: String = saw.said.iter().map(|sentence| format!("  - {sentence}\n")).collect();
+    format!("{more}what you saw:\n{said}\n")
+}
+
+/// The line.
+pub(crate) fn json(
+    (lesson, example): (&Lesson, &Example),
+    stage: &Stage,
+    saw: &Saw,
+    left_behind: LeftBehind,
+) -> Result<String, Failure> {
+    let told = Told {
+        lesson: lesson.name,
+        example: example.name,
+        rows: example.rows,
+        events: stage.events(),
+        cut: stage.is_full(),
+        saw: &saw.said,
+        facts: &saw.facts,
+        shown: saw.shown,
+        left_behind,
+    };
+    Ok(serde_json::to_string(&told).map_err(Failure::failed)? + "\n")
+}
+
+/// A reader who has gone wants no more, and that is no failure; `false` then.
+pub(crate) fn printed(outcome: io::Result<()>) -> Result<bool, Failure> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::failed(format!("cannot write to stdout: {e}"))),
+    }
+}

@@ -1,0 +1,3 @@
+//! What every example shows, one file a lesson.
+
+mod process;
