@@ -74,8 +74,9 @@ pub(crate) fn lab(arguments: &[&str]) -> Ended {
     let limit = PollTimeout::try_from(LIMIT).unwrap();
     if poll(&mut [PollFd::new(end.as_fd(), PollFlags::POLLIN)], limit) != Ok(1) {
         child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("lab {arguments:?} has not ended after {LIMIT:?}");
     }
-    // (a process that it left behind would still hold the pipes)
     let code = child.wait().unwrap().code();
     Ended { code, stdout: stdout.join().unwrap().unwrap(), stderr: stderr.join().unwrap().unwrap() }
 }
