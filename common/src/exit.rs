@@ -19,6 +19,13 @@ pub struct Failure {
     pub code: u8,
 }
 
+/// For a program whose every step says itself what failed.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
 impl Failure {
     /// The command line asks for something that cannot be: exit code 2.
     #[must_use]
