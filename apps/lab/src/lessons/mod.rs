@@ -1,13 +1,17 @@
 //! The lessons, in the order of the tour. One file each.
 
+mod class;
+pub(crate) mod globals;
+pub(crate) mod leaving;
 mod process;
+mod thread;
 
 use common::exit::Failure;
 
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON];
+pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///
