@@ -1,17 +1,19 @@
-//! Processes that are killed before each single instruction of what they do, while others sleep and wait for them.
+//! Processes that are killed between the single instructions of what they do, while others sleep and wait for them.
 //!
 //! A debugger's system call (`ptrace`) runs the victim instruction by instruction. What a random instant hits once in a million
 //! kills is so met in every run.
+
+use std::time::Duration;
 
 use common::process::{self, Process};
 use lab::mp::error::{GetError, PutError};
 use lab::mp::pipe;
 use lab::mp::queue::Queue;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill, raise};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use std::time::{Duration, Instant};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, alarm};
 
 use crate::family::{LONG, child, ends_well, until_it_sleeps};
 use crate::runner::Test;
@@ -51,22 +53,29 @@ fn killed_after(instructions: usize, action: impl FnOnce()) -> bool {
 }
 
 fn wait_for(victim: Pid) -> WaitStatus {
-    let end = Instant::now() + LONG;
-    loop {
-        match waitpid(victim, Some(WaitPidFlag::WNOHANG)).unwrap() {
-            WaitStatus::StillAlive => assert!(Instant::now() < end, "it does not go on"),
-            other => return other,
-        }
-    }
+    waitpid(victim, None).unwrap()
 }
 
-/// `attempt` is made with each number of instructions after which the victim is still there.
-fn at_every_instant(mut attempt: impl FnMut(usize) -> bool) {
+/// `attempt` is made with each `step`th number of instructions after which the victim is still there. All on one CPU: a step is a switch
+/// to the victim and back, and much slower from one CPU to another.
+fn at_every(step: usize, mut attempt: impl FnMut(usize) -> bool) {
+    let everywhere = sched_getaffinity(Pid::this()).unwrap();
+    let first = (0..CpuSet::count()).find(|cpu| everywhere.is_set(*cpu).unwrap()).unwrap();
+    let mut here = CpuSet::new();
+    here.set(first).unwrap();
+    sched_setaffinity(Pid::this(), &here).unwrap();
     let mut instructions = 0;
-    while attempt(instructions) {
-        instructions += 1;
+    loop {
+        // a victim that does not go on ends the test process
+        alarm::set(u32::try_from(LONG.as_secs()).unwrap());
+        if !attempt(instructions) {
+            break;
+        }
+        instructions += step;
     }
-    assert!(instructions > 100, "it was killed {instructions} times only");
+    alarm::cancel();
+    sched_setaffinity(Pid::this(), &everywhere).unwrap();
+    assert!(instructions > 100, "it has done nothing");
 }
 
 /// Ends with the number that it got.
@@ -77,7 +86,7 @@ fn reader(queue: &Queue<i32>) -> Process {
 }
 
 fn killed_in_a_put() {
-    at_every_instant(|instant| {
+    at_every(1, |instant| {
         let queue = Queue::bounded(2).unwrap();
         let reader = reader(&queue);
         let killed = killed_after(instant, || queue.put(1).unwrap());
@@ -95,7 +104,7 @@ fn killed_in_a_put() {
 }
 
 fn killed_in_a_get() {
-    at_every_instant(|instant| {
+    at_every(1, |instant| {
         let queue = Queue::bounded(1).unwrap();
         queue.put(1).unwrap();
         let writer = child(|| queue.put_within(2, LONG));
@@ -114,9 +123,10 @@ fn killed_in_a_get() {
 
 fn killed_while_going_to_sleep() {
     let queue = Queue::bounded(1).unwrap();
-    at_every_instant(|instant| {
+    // (it looks again a hundred times first)
+    at_every(61, |instant| {
         // (no time to sleep: it does all but the last system call)
-        let killed = killed_after(7 * instant, || {
+        let killed = killed_after(instant, || {
             assert!(matches!(queue.get_within(Duration::ZERO), Err(GetError::Empty)));
         });
         queue.put_within(1, LONG).unwrap();
@@ -126,7 +136,7 @@ fn killed_while_going_to_sleep() {
 }
 
 fn killed_in_close() {
-    at_every_instant(|instant| {
+    at_every(1, |instant| {
         let (empty, full) = (Queue::<i32>::bounded(1).unwrap(), Queue::<i32>::bounded(1).unwrap());
         full.put(1).unwrap();
         let reader = child(|| i32::from(!matches!(empty.get_within(LONG), Err(GetError::Ended))));
@@ -146,7 +156,7 @@ fn killed_in_close() {
 }
 
 fn killed_in_a_send() {
-    at_every_instant(|instant| {
+    at_every(4, |instant| {
         let (mut sender, mut receiver) = pipe::one_way().unwrap();
         let other = child(|| {
             sender.close();
@@ -167,19 +177,18 @@ fn killed_in_a_send() {
 }
 
 fn killed_in_a_recv() {
-    at_every_instant(|instant| {
-        let (mut sender, mut receiver) = pipe::one_way_with_room::<String>(4096).unwrap();
-        let most = "x".repeat(sender.longest() - 2);
-        sender.send(most.clone()).unwrap();
+    at_every(1, |instant| {
+        let (mut sender, mut receiver) = pipe::one_way_with_room::<u32>(4096).unwrap();
+        while sender.try_send(7).is_ok() {}
         let other = child(|| {
             receiver.close();
-            // the second one finds nobody, unless it finds room first: then the third one does
-            let sent = [(); 2].map(|()| sender.send_within(most.clone(), LONG));
-            i32::from(!matches!(sent, [_, Err(PutError::Closed(_))]))
+            // the second one finds nobody, also if the first one found room
+            let sent = [(); 2].map(|()| sender.send_within(7, LONG));
+            i32::from(!matches!(sent, [_, Err(PutError::Closed(7))]))
         });
         sender.close();
         until_it_sleeps(&other);
-        let killed = killed_after(instant, || drop(receiver.recv().unwrap()));
+        let killed = killed_after(instant, || assert_eq!(receiver.recv().unwrap(), 7));
         receiver.close();
         ends_well(&other);
         killed
