@@ -1,13 +1,15 @@
 //! The lessons, in the order of the tour. One file each.
 
+mod pipe;
 mod process;
+mod queue;
 
 use common::exit::Failure;
 
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON];
+pub const LESSONS: &[Lesson] = &[process::LESSON, queue::LESSON, pipe::LESSON];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

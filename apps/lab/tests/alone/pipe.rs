@@ -127,7 +127,8 @@ fn poll_waits() {
     assert!(!receiver.poll(span).unwrap());
     assert!(start.elapsed() >= span);
     let other = child(|| {
-        (receiver.close(), go.close());
+        receiver.close();
+        go.close();
         let mut sender = sender;
         while told.recv().is_ok() {
             sender.send(7).unwrap();

@@ -1,3 +1,5 @@
 //! What every example shows, one file a lesson.
 
+mod pipe;
 mod process;
+mod queue;
