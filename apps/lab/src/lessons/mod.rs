@@ -3,7 +3,9 @@
 mod class;
 pub(crate) mod globals;
 pub(crate) mod leaving;
+mod pipe;
 mod process;
+mod queue;
 mod thread;
 
 use common::exit::Failure;
@@ -11,7 +13,7 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON];
+pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, queue::LESSON, pipe::LESSON];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

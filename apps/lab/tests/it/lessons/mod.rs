@@ -2,5 +2,7 @@
 
 mod class;
 mod globals;
+mod pipe;
 mod process;
+mod queue;
 mod thread;
