@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::lesson::{Example, Lesson, Saw};
-use crate::mp::pool::{Pool, PoolError};
+use crate::mp::pool::{Handle, Pool, PoolError};
 use crate::stage::{Stage, StageNote};
 
 pub(crate) const LESSON: Lesson = Lesson {
@@ -80,7 +80,7 @@ fn basic(stage: &Stage) -> Result<Saw, Failure> {
     pool.close().and_then(|()| pool.join()).map_err(Failure::failed)?;
     stage.says("parent", "goes on after all tasks");
     let pids: Vec<u32> =
-        tasks.into_iter().map(|task| task.get()).collect::<Result<_, _>>().map_err(Failure::failed)?;
+        tasks.into_iter().map(Handle::get).collect::<Result<_, _>>().map_err(Failure::failed)?;
     let different: BTreeSet<u32> = pids.iter().copied().collect();
     let all_were_there = different.iter().all(|pid| workers.contains(&pid.cast_signed()));
     let most = most_at_once(stage);

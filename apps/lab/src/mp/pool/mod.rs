@@ -304,7 +304,6 @@ impl<T, R: DeserializeOwned> Pool<'_, T, R> {
 
 impl Pool<'_, (), ()> {
     /// A pool with other settings.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
