@@ -4,6 +4,7 @@ mod class;
 pub(crate) mod globals;
 pub(crate) mod leaving;
 mod pipe;
+pub(crate) mod pool;
 mod process;
 mod queue;
 mod thread;
@@ -13,7 +14,7 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, queue::LESSON, pipe::LESSON];
+pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, queue::LESSON, pipe::LESSON, pool::LESSON];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

@@ -3,6 +3,7 @@
 mod class;
 mod globals;
 mod pipe;
+mod pool;
 mod process;
 mod queue;
 mod thread;
