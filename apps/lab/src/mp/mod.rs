@@ -2,6 +2,7 @@
 
 #[expect(dead_code, reason = "the queue and the pool, which stand on it, come next")]
 mod channel;
+pub mod manager;
 
 use std::time::{Duration, Instant};
 
