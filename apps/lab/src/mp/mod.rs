@@ -2,6 +2,7 @@
 
 mod channel;
 pub mod error;
+pub mod manager;
 pub mod pipe;
 pub mod pool;
 pub mod queue;

@@ -1,0 +1,226 @@
+//! The way from a process to the manager: its connections.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::{Pid, geteuid, getpid};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::error::Error;
+use super::wire::{self, Blob, Limit, Operation, Reply, Request, SECRET};
+use super::{ANSWER_MAX, IDLE_MAX, MESSAGE_MAX};
+use crate::mp::Wait;
+
+/// Where the manager is, and what opens it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Address {
+    /// Of a socket without a file.
+    pub(super) name: String,
+    pub(super) secret: [u8; SECRET],
+}
+
+/// All of this process's proxies of one manager share it.
+pub(super) struct Client {
+    address: Address,
+    idle: Mutex<Idle>,
+}
+
+/// Connections that nobody uses at the moment, and whose they are.
+struct Idle {
+    of: Pid,
+    connections: Vec<Connection>,
+}
+
+static CLIENTS: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
+
+impl Client {
+    /// This process's client of that manager.
+    pub(super) fn of(address: &Address) -> Arc<Self> {
+        let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|client| client.strong_count() > 0);
+        let known = clients.iter().filter_map(Weak::upgrade).find(|client| client.address == *address);
+        known.unwrap_or_else(|| {
+            let idle = Mutex::new(Idle { of: getpid(), connections: Vec::new() });
+            let client = Arc::new(Self { address: address.clone(), idle });
+            clients.push(Arc::downgrade(&client));
+            client
+        })
+    }
+
+    /// The connections of *this* process: copies of a parent's are closed here, and nothing is said through them.
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = getpid();
+        if idle.of != own {
+            *idle = Idle { of: own, connections: Vec::new() };
+        }
+        idle
+    }
+
+    /// A connection for one user at a time.
+    pub(super) fn take(&self) -> Result<Connection, Error> {
+        let kept = self.idle().connections.pop();
+        kept.map_or_else(|| Connection::open(&self.address), Ok)
+    }
+
+    /// For the next one.
+    pub(super) fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle();
+        if idle.connections.len() < IDLE_MAX && connection.of == idle.of {
+            idle.connections.push(connection);
+        }
+    }
+
+    /// Asks and waits for the answer. After a failure that leaves it open what the server will say next, the connection is not used
+    /// again.
+    pub(super) fn ask(&self, request: &Request, limit: Limit) -> Result<Reply, Error> {
+        let connection = self.take()?;
+        let reply = connection.ask(request, limit);
+        match reply {
+            Err(Error::Gone) => self.idle().connections.clear(),
+            _ => self.give_back(connection),
+        }
+        reply
+    }
+}
+
+/// A connection that the server has welcomed.
+pub(super) struct Connection {
+    stream: UnixStream,
+    /// The process that made it.
+    pub(super) of: Pid,
+}
+
+impl Connection {
+    fn open(address: &Address) -> Result<Self, Error> {
+        let name = SocketAddr::from_abstract_name(&address.name).map_err(Error::System)?;
+        let stream = UnixStream::connect_addr(&name).map_err(gone_or_system)?;
+        // the name may be another's by now, and the secret is not for everybody
+        let server = getsockopt(&stream, sockopt::PeerCredentials).map_err(|e| Error::System(e.into()))?;
+        if server.uid() != geteuid().as_raw() {
+            return Err(Error::Refused);
+        }
+        stream.set_write_timeout(Some(ANSWER_MAX)).map_err(Error::System)?;
+        let connection = Self { stream, of: getpid() };
+        // (a server that refuses a client does not read this, but it has said why)
+        let _ = wire::send(&connection.stream, &address.secret);
+        match connection.answer(Some(Duration::ZERO))? {
+            Reply::Welcome => Ok(connection),
+            _ => Err(Error::Gone),
+        }
+    }
+
+    pub(super) fn ask(&self, request: &Request, limit: Limit) -> Result<Reply, Error> {
+        let frame = wire::frame(request).map_err(Error::Unserializable)?.ok_or(Error::TooLarge)?;
+        io::Write::write_all(&mut &self.stream, &frame).map_err(|_| Error::Gone)?;
+        let reply = self.answer(limit)?;
+        if matches!(reply, Reply::Item(_)) {
+            // only now it is ours; if this does not arrive it is somebody else's
+            wire::send(&self.stream, &Request::Taken).map_err(|_| Error::Gone)?;
+        }
+        Ok(reply)
+    }
+
+    fn answer(&self, limit: Limit) -> Result<Reply, Error> {
+        let timeout = limit.and_then(|limit| limit.checked_add(ANSWER_MAX));
+        self.stream.set_read_timeout(timeout).map_err(Error::System)?;
+        match wire::receive(&self.stream).map_err(|_| Error::Gone)? {
+            Reply::Refused(refusal) => Err(refusal.into()),
+            reply => Ok(reply),
+        }
+    }
+}
+
+fn gone_or_system(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Error::Gone,
+        _ => Error::System(error),
+    }
+}
+
+/// An object of a manager, as a value that can be sent to other processes.
+#[derive(Clone)]
+pub(super) struct Remote {
+    pub(super) client: Arc<Client>,
+    pub(super) id: u64,
+}
+
+impl std::fmt::Debug for Remote {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "object {} of {}", self.id, self.client.address.name)
+    }
+}
+
+impl Remote {
+    pub(super) fn ask(&self, operation: Operation) -> Result<Reply, Error> {
+        let limit = operation.limit();
+        self.client.ask(&Request::On(self.id, operation), limit)
+    }
+
+    pub(super) fn done(&self, operation: Operation) -> Result<(), Error> {
+        self.ask(operation).map(|_| ())
+    }
+
+    pub(super) fn number(&self, operation: Operation) -> Result<usize, Error> {
+        match self.ask(operation)? {
+            Reply::Number(number) => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
+            _ => Err(Error::Gone),
+        }
+    }
+
+    pub(super) fn value<V: DeserializeOwned>(&self, operation: Operation) -> Result<Option<V>, Error> {
+        match self.ask(operation)? {
+            Reply::Value(value) => value.as_ref().map(decode).transpose(),
+            _ => Err(Error::Gone),
+        }
+    }
+
+    pub(super) fn values<V: DeserializeOwned>(&self, operation: Operation) -> Result<Vec<V>, Error> {
+        match self.ask(operation)? {
+            Reply::Values(values) => values.iter().map(decode).collect(),
+            _ => Err(Error::Gone),
+        }
+    }
+}
+
+impl Serialize for Remote {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.client.address, self.id).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Remote {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (address, id) = <(Address, u64)>::deserialize(deserializer)?;
+        Ok(Self { client: Client::of(&address), id })
+    }
+}
+
+/// A value as bytes.
+pub(super) fn encode(value: &impl Serialize) -> Result<Blob, Error> {
+    let bytes = postcard::to_stdvec(value).map_err(Error::Unserializable)?;
+    if bytes.len() > MESSAGE_MAX { Err(Error::TooLarge) } else { Ok(Blob(bytes)) }
+}
+
+/// The value that all of these bytes are.
+pub(super) fn decode<V: DeserializeOwned>(blob: &Blob) -> Result<V, Error> {
+    match postcard::take_from_bytes(&blob.0).map_err(Error::OtherType)? {
+        (value, []) => Ok(value),
+        _ => Err(Error::OtherType(postcard::Error::DeserializeBadEncoding)),
+    }
+}
+
+/// How long the server may let us wait.
+pub(super) fn limit(wait: Wait) -> Limit {
+    match wait {
+        Wait::No => Some(Duration::ZERO),
+        Wait::Until(end) => Some(end.saturating_duration_since(std::time::Instant::now())),
+        Wait::Forever => None,
+    }
+}
