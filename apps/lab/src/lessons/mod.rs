@@ -1,9 +1,14 @@
 //! The lessons, in the order of the tour. One file each.
 
 mod class;
+mod deadlock;
 pub(crate) mod globals;
 pub(crate) mod leaving;
+mod mutex;
+mod parallel;
 mod process;
+mod race;
+mod subprocess;
 mod thread;
 
 use common::exit::Failure;
@@ -11,7 +16,17 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON];
+pub const LESSONS: &[Lesson] = &[
+    process::LESSON,
+    thread::LESSON,
+    class::LESSON,
+    globals::LESSON,
+    race::LESSON,
+    mutex::LESSON,
+    deadlock::LESSON,
+    subprocess::LESSON,
+    parallel::LESSON,
+];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

@@ -1,6 +1,11 @@
 //! What every example shows, one file a lesson.
 
 mod class;
+mod deadlock;
 mod globals;
+mod mutex;
+mod parallel;
 mod process;
+mod race;
+mod subprocess;
 mod thread;
