@@ -7,6 +7,7 @@ const EXAMPLES: &str = "\
 Examples:
   lab                               all lessons
   lab show deadlock                 what it demonstrates, what to look for, where its code is
+  lab tour                          all lessons one after the other, at your pace
   lab run process/join              one example
   lab run race mutex                two lessons
   lab run --all --json | jq .saw    everything, for programs: one line for each example
@@ -47,6 +48,8 @@ pub enum Verb {
     },
     /// Run lessons or single examples
     Run(RunOptions),
+    /// Walk through all lessons: what each demonstrates, what to look for, and its examples
+    Tour(TourOptions),
 }
 
 /// How to run.
@@ -68,4 +71,16 @@ pub struct RunOptions {
     /// One JSON object a line for each example: what happened, what was seen, and the facts behind it
     #[arg(long)]
     pub json: bool,
+}
+
+/// How to be shown around.
+#[derive(Debug, Args)]
+pub struct TourOptions {
+    /// Begin with this lesson
+    #[arg(long, value_name = "LESSON")]
+    pub from: Option<String>,
+
+    /// Pause as long as the tutorials do; else a tenth of it, at most 300 ms
+    #[arg(long)]
+    pub original_pace: bool,
 }

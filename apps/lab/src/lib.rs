@@ -8,6 +8,7 @@
 //! A process itself and the lock that processes share are in `common`, because `tcp-echo` stands on them, too.
 
 pub mod cli;
+mod counting;
 pub mod entries;
 pub mod lesson;
 pub mod lessons;
@@ -18,3 +19,7 @@ mod report;
 pub mod run;
 pub mod show;
 pub mod stage;
+pub mod subprocess;
+mod together;
+pub mod tour;
+mod watched;

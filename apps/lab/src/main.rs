@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser};
 use common::exit::DONE;
 use common::process;
 use lab::cli::{Arguments, Verb};
-use lab::{entries, list, run, show};
+use lab::{entries, list, run, show, tour};
 
 fn main() -> ExitCode {
     if let Some(code) = process::spawned(entries::ENTRIES) {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Some(Verb::List { json }) => list::list(json),
         Some(Verb::Show { lesson }) => show::show(&lesson),
         Some(Verb::Run(options)) => run::run(&options),
+        Some(Verb::Tour(options)) => tour::tour(&options),
         None => list::list(false),
     };
     done.unwrap_or_else(|failure| failure.report())

@@ -35,19 +35,18 @@ pub fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     for (lesson, example) in asked_for(options)? {
         match run_one((lesson, example), options.json, options.original_pace)? {
             Outcome::Shown => {}
-            Outcome::NotShown => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "error: {}/{} did not show what it is for: see what it says",
-                    lesson.name,
-                    example.name
-                );
-                code = NOT_SHOWN;
-            }
+            Outcome::NotShown => code = complain(lesson, example),
             Outcome::NobodyReads => break,
         }
     }
     Ok(ExitCode::from(code))
+}
+
+/// Tells that an example did not show what it is for, and gives the exit code for that.
+pub(crate) fn complain(lesson: &Lesson, example: &Example) -> u8 {
+    let name = format!("{}/{}", lesson.name, example.name);
+    let _ = writeln!(io::stderr(), "error: {name} did not show what it is for: see what it says");
+    NOT_SHOWN
 }
 
 fn asked_for(options: &RunOptions) -> Result<Vec<(&'static Lesson, &'static Example)>, Failure> {

@@ -1,12 +1,17 @@
 //! The lessons, in the order of the tour. One file each.
 
 mod class;
+mod deadlock;
 pub(crate) mod globals;
 pub(crate) mod leaving;
+mod mutex;
+mod parallel;
 mod pipe;
 pub(crate) mod pool;
 mod process;
 mod queue;
+mod race;
+mod subprocess;
 mod thread;
 
 use common::exit::Failure;
@@ -14,7 +19,20 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, queue::LESSON, pipe::LESSON, pool::LESSON];
+pub const LESSONS: &[Lesson] = &[
+    process::LESSON,
+    thread::LESSON,
+    class::LESSON,
+    globals::LESSON,
+    race::LESSON,
+    mutex::LESSON,
+    deadlock::LESSON,
+    queue::LESSON,
+    pipe::LESSON,
+    pool::LESSON,
+    subprocess::LESSON,
+    parallel::LESSON,
+];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

@@ -4,3 +4,4 @@
 mod cli;
 mod lessons;
 mod program;
+mod tour;

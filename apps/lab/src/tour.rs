@@ -1,0 +1,73 @@
+//! `lab tour`: all lessons in their order, each with what to look for, at the reader's pace.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+
+use common::exit::{DONE, Failure};
+
+use crate::cli::TourOptions;
+use crate::lesson::Lesson;
+use crate::lessons::{self, LESSONS};
+use crate::report;
+use crate::run::{Outcome, complain, run_one};
+
+/// Walks through the lessons. On a terminal it waits between them for the reader; without one it goes straight on.
+///
+/// # Errors
+/// There is no such lesson, an example failed or left something behind, or the terminal cannot be read or written.
+pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
+    let from = match &options.from {
+        Some(name) => lessons::find(name)?.0.name,
+        None => LESSONS[0].name,
+    };
+    let attended = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mut code = DONE;
+    if attended && !printed("Enter goes on to the next lesson, q and Enter ends the tour.\n\n")? {
+        return Ok(ExitCode::from(code));
+    }
+    let to_go = LESSONS.iter().enumerate().skip_while(|(_, lesson)| lesson.name != from);
+    for (number, lesson) in to_go {
+        if attended && lesson.name != from && !goes_on(lesson)? {
+            break;
+        }
+        if !printed(&introduction(number, lesson))? {
+            break;
+        }
+        for example in lesson.examples {
+            match run_one((lesson, example), false, options.original_pace)? {
+                Outcome::Shown => {}
+                Outcome::NotShown => code = complain(lesson, example),
+                Outcome::NobodyReads => return Ok(ExitCode::from(code)),
+            }
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn introduction(number: usize, lesson: &Lesson) -> String {
+    let Lesson { name, title, about, look_for, file, .. } = lesson;
+    let heading = format!("lesson {} of {}, {name}: {title}", number + 1, LESSONS.len());
+    let line = "=".repeat(heading.chars().count());
+    format!("{heading}\n{line}\n{about}\nWhat to look for: {look_for}\nThe code: {file}\n\n")
+}
+
+/// Asks the reader; the end of the input is a no.
+fn goes_on(next: &Lesson) -> Result<bool, Failure> {
+    if !printed(&format!("Enter for the next lesson ({}), q to end: ", next.name))? {
+        return Ok(false);
+    }
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    let read = read.map_err(|e| Failure::failed(format!("cannot read from the terminal: {e}")))?;
+    if read == 0 {
+        // the prompt's line has not ended
+        printed("\n")?;
+    }
+    Ok(read > 0 && !answer.trim().eq_ignore_ascii_case("q"))
+}
+
+/// `false`: nobody reads any more.
+fn printed(text: &str) -> Result<bool, Failure> {
+    let mut stdout = io::stdout().lock();
+    report::printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
