@@ -48,7 +48,7 @@ pub(crate) fn until_opened(gate: &AtomicU64, height: u64) {
 
 /// The result, without waiting for ever.
 pub(crate) fn got<R: DeserializeOwned>(handle: Handle<'_, R>) -> Result<R, TaskError> {
-    handle.get_within(LONG).expect("it does not come")
+    handle.get_within(LONG).unwrap()
 }
 
 fn results_come_in_the_order_of_the_tasks() {

@@ -151,7 +151,7 @@ impl<'a> Model<'a> {
                     move || {
                         let mut callbacks = callbacks.borrow_mut();
                         let place = callbacks.iter().position(|one| *one == number);
-                        callbacks.remove(place.expect("called twice"));
+                        callbacks.remove(place.unwrap());
                     }
                 };
                 let (done, failed) = (called(), called());
