@@ -4,4 +4,5 @@
 mod cli;
 mod lessons;
 mod program;
+mod rows;
 mod tour;
