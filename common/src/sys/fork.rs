@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
 
-/// A thread that was joined is gone from the kernel's list a moment later; for that long, in steps of a tenth of it, a fork
+/// A thread that was joined is gone from the kernel's list a moment later; for that long, in steps of a hundredth of it, a fork
 /// waits.
-const THREAD_GOES: Duration = Duration::from_millis(20);
+const THREAD_GOES: Duration = Duration::from_millis(200);
 
 unsafe extern "C" {
     /// POSIX.1-2024: as `fork`, without the `pthread_atfork` handlers. The C library then need not lock and unlock
@@ -59,8 +59,8 @@ fn has_threads() -> bool {
 
 #[cold]
 fn wait_for_one_thread() -> io::Result<()> {
-    for _ in 0..10 {
-        thread::sleep(THREAD_GOES / 10);
+    for _ in 0..100 {
+        thread::sleep(THREAD_GOES / 100);
         if !has_threads() {
             return Ok(());
         }
