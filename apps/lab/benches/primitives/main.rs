@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("{:<30}{:>16}{:>16}{:>8}", "one producer, one consumer", "lab /s", "Python /s", "ratio");
+    println!("{:<30}{:>16}{:>16}{:>8}", "between two processes", "lab /s", "Python /s", "ratio");
     for (contest, (ours, theirs)) in CONTESTS.iter().zip(rates) {
         let ours = median(ours);
         match theirs.is_empty() {

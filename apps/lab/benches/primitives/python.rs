@@ -38,6 +38,8 @@ def pipe():
     receiver, sender = FORK.Pipe(duplex=False)
     return consume(sender.send, receiver.recv)
 
+# (not every system has what this needs: then it ends here, and says why)
+FORK.Queue().close()
 print("ready", flush=True)
 for line in sys.stdin:
     count, took = {"queue": queue, "pipe": pipe}[line.strip()]()
