@@ -63,6 +63,8 @@ def pool_apply():
 
 APPLIED = 2_000
 
+# (not every system has what this needs: then it ends here, and says why)
+FORK.Queue().close()
 print("ready", flush=True)
 for line in sys.stdin:
     count, took = {"queue": queue, "pipe": pipe, "pool_map": pool_map, "pool_apply": pool_apply}[line.strip()]()

@@ -21,6 +21,7 @@ use crate::runner::Test;
 pub(crate) const TESTS: &[Test] = &[
     ("killed_at_any_instant_of_a_put", killed_in_a_put),
     ("killed_at_any_instant_of_a_get", killed_in_a_get),
+    ("overtaken_at_any_instant_of_a_get", overtaken_in_a_get),
     ("killed_at_any_instant_of_going_to_sleep", killed_while_going_to_sleep),
     ("killed_at_any_instant_of_close", killed_in_close),
     ("killed_at_any_instant_of_a_send", killed_in_a_send),
@@ -29,6 +30,14 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// Runs `action` in a child and kills it after so many instructions. `false`: it had done all.
 fn killed_after(instructions: usize, action: impl FnOnce()) -> bool {
+    let Some(victim) = stopped_after(instructions, action) else { return false };
+    kill(victim, Signal::SIGKILL).unwrap();
+    assert!(matches!(wait_for(victim), WaitStatus::Signaled(_, Signal::SIGKILL, _)));
+    true
+}
+
+/// Runs `action` in a child that stands still after so many instructions. `None`: it had done all.
+fn stopped_after(instructions: usize, action: impl FnOnce()) -> Option<Pid> {
     let victim = process::fork(|| {
         ptrace::traceme().unwrap();
         raise(Signal::SIGSTOP).unwrap();
@@ -43,13 +52,11 @@ fn killed_after(instructions: usize, action: impl FnOnce()) -> bool {
             WaitStatus::Stopped(_, Signal::SIGTRAP) => {}
             ended => {
                 assert_eq!(ended, WaitStatus::Exited(victim, 0));
-                return false;
+                return None;
             }
         }
     }
-    kill(victim, Signal::SIGKILL).unwrap();
-    assert!(matches!(wait_for(victim), WaitStatus::Signaled(_, Signal::SIGKILL, _)));
-    true
+    Some(victim)
 }
 
 fn wait_for(victim: Pid) -> WaitStatus {
@@ -85,11 +92,19 @@ fn reader(queue: &Queue<i32>) -> Process {
     reader
 }
 
+fn ends_with(child: &Process, code: i32) {
+    assert_eq!(child.join(Some(LONG)).unwrap(), Some(code));
+}
+
 fn killed_in_a_put() {
     at_every(1, |instant| {
         let queue = Queue::bounded(2).unwrap();
         let reader = reader(&queue);
         let killed = killed_after(instant, || queue.put(1).unwrap());
+        if queue.len() == 1 {
+            // it was put: the reader hears of it without anybody's help
+            ends_with(&reader, 1);
+        }
         queue.put_within(2, LONG).unwrap();
         let got = reader.join(Some(LONG)).unwrap().unwrap();
         // put or not put, and nothing between
@@ -110,6 +125,10 @@ fn killed_in_a_get() {
         let writer = child(|| queue.put_within(2, LONG));
         until_it_sleeps(&writer);
         let killed = killed_after(instant, || assert_eq!(queue.get().unwrap(), 1));
+        if queue.is_empty() {
+            // there is room: the writer hears of it without anybody's help
+            ends_well(&writer);
+        }
         let next = queue.get_within(LONG).unwrap();
         match (next, killed) {
             (1, true) => assert_eq!(queue.get_within(LONG).unwrap(), 2, "at {instant}"),
@@ -118,6 +137,20 @@ fn killed_in_a_get() {
         }
         ends_well(&writer);
         killed
+    });
+}
+
+fn overtaken_in_a_get() {
+    at_every(3, |instant| {
+        let queue = Queue::with_room(1000, 4096).unwrap();
+        // full to the last byte: what is put next comes where the first one was
+        while queue.try_put(1).is_ok() {}
+        let slow = stopped_after(instant, || assert_eq!(queue.get().unwrap(), 1));
+        let put = queue.try_put(2).is_ok();
+        let Some(slow) = slow else { return false };
+        ptrace::cont(slow, None).unwrap();
+        assert_eq!(wait_for(slow), WaitStatus::Exited(slow, 0), "at {instant}, put: {put}");
+        true
     });
 }
 

@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("who_finds_a_pipe_full_waits", full_pipe),
     ("time_limits_of_a_pipe_are_kept", time_limits),
     ("who_waits_at_a_pipe_uses_no_cpu", who_waits_uses_no_cpu),
+    ("a_message_meets_its_receiver_on_its_way_to_sleep", on_its_way_to_sleep),
     ("a_pipe_is_spawned_with_by_its_descriptors", spawned_by_descriptors),
     ("a_pipe_of_other_values_is_refused", other_values_are_refused),
     ("two_threads_share_an_end_by_halves", halves),
@@ -223,6 +224,26 @@ fn who_waits_uses_no_cpu() {
     assert_eq!((context_switches(other.pid()), state(other.pid())), (before, Some('S')));
     ours.send(0).unwrap();
     ends_well(&other);
+}
+
+/// The receiver looks for some microseconds and then goes to sleep: a message comes at any instant of that.
+fn on_its_way_to_sleep() {
+    let (mut ours, theirs) = pipe::duplex::<u32, u32>().unwrap();
+    let echo = child(|| {
+        ours.close();
+        let mut theirs = theirs;
+        while let Ok(n) = theirs.recv() {
+            theirs.send(n).unwrap();
+        }
+    });
+    let mut random = Random(79);
+    for n in 0..50_000 {
+        random.instant_within(Duration::from_micros(8));
+        ours.send(n).unwrap();
+        assert_eq!(ours.recv_within(LONG).unwrap(), n);
+    }
+    ours.close();
+    ends_well(&echo);
 }
 
 fn answer(inherited: Inherited) -> i32 {
