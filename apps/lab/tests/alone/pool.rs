@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::process::id;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::process::{active_children, name};
 use common::shared::{Layout, Region};
@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("pool_a_result_too_large_is_an_error", a_result_too_large_is_an_error),
     ("pool_long_tasks_and_results_go_in_pieces", long_tasks_and_results_go_in_pieces),
     ("pool_a_full_queue_waits_or_says_so", a_full_queue_waits_or_says_so),
+    ("pool_room_is_heard_of_before_a_result", room_is_heard_of_before_a_result),
     ("pool_results_that_nobody_wants_are_no_burden", results_that_nobody_wants_are_no_burden),
     ("pool_close_comes_before_join", close_comes_before_join),
     ("pool_terminate_ends_what_runs", terminate_ends_what_runs),
@@ -211,6 +212,35 @@ fn a_full_queue_waits_or_says_so() {
     ends_well(&opener);
     handles.into_iter().for_each(|handle| got(handle).unwrap());
     got(running).unwrap();
+}
+
+/// Who waits for room goes on when a task is taken, however long that takes then.
+fn room_is_heard_of_before_a_result() {
+    let shared = counters(2);
+    let (gate, room) = (shared.counter(0), shared.counter(1));
+    let parent = id() as i32;
+    for _ in 0..200 {
+        gate.store(0, Ordering::SeqCst);
+        room.store(0, Ordering::SeqCst);
+        let builder = Pool::builder().workers(1).capacity(1);
+        let pool = builder.start(|height: u64| until_opened(gate, height)).unwrap();
+        let first = pool.apply_async(1).unwrap();
+        until(|| pool.waiting() == 0);
+        let second = pool.apply_async(2).unwrap();
+        let opener = child(|| {
+            until(|| state(parent) == Some('S'));
+            gate.store(1, Ordering::SeqCst);
+            let end = Instant::now() + LONG / 2;
+            while count(room) == 0 && Instant::now() < end {}
+            let heard = count(room) == 1;
+            gate.store(2, Ordering::SeqCst);
+            i32::from(!heard)
+        });
+        let third = pool.apply_async(0).unwrap();
+        room.store(1, Ordering::SeqCst);
+        ends_well(&opener);
+        [first, second, third].into_iter().for_each(|handle| got(handle).unwrap());
+    }
 }
 
 fn results_that_nobody_wants_are_no_burden() {

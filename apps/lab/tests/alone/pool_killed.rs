@@ -40,7 +40,7 @@ fn killed_at_random_instants() {
         n
     });
     let pool = pool.unwrap();
-    let mut lost = 0;
+    let (mut lost, mut kills) = (0, 0);
     for round in 0..1000 {
         (0..TASKS).for_each(|n| runs.counter(n).store(0, Ordering::SeqCst));
         let pids = pool.pids();
@@ -56,8 +56,10 @@ fn killed_at_random_instants() {
             let runs = count(runs.counter(n));
             assert!(runs == 1 || runs == 0 && !done, "task {n} was run {runs} times, done: {done}");
         }
-        assert!(killed <= victims, "{killed} tasks failed, {victims} workers were killed");
+        // (one that is killed late in a round may still take a task of the next one)
+        kills += victims;
         lost += killed;
+        assert!(lost <= kills, "{lost} tasks failed, {kills} workers were killed");
     }
     assert!(lost > 0, "no worker was met at work");
 }
