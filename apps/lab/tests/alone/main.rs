@@ -1,5 +1,26 @@
-//! Queue and pipe between processes, tested by a process with one thread.
+//! Queues and pipes between processes, tested by a process with one thread.
+#![expect(clippy::unwrap_used, reason = "whatever fails here is a failed test")]
+
+mod every_instant;
+mod family;
+mod pipe;
+mod queue;
+mod queue_killed;
+mod queue_model;
+#[path = "../../../../common/tests/alone/runner.rs"]
 mod runner;
-fn main() -> std::process::ExitCode {
-    runner::run(&[])
+
+use std::process::ExitCode;
+
+use common::process::{self, Entry};
+
+const ENTRIES: &[&[Entry]] = &[queue::ENTRIES, pipe::ENTRIES];
+
+fn main() -> ExitCode {
+    let entries: Vec<Entry> = ENTRIES.concat();
+    if let Some(code) = process::spawned(entries.leak()) {
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    let all = [queue::TESTS, queue_model::TESTS, queue_killed::TESTS, every_instant::TESTS, pipe::TESTS];
+    runner::run(&all.concat())
 }
