@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 
 mod pipe;
+mod pool;
 mod python;
 mod queue;
 mod start;
@@ -31,6 +32,8 @@ struct Contest {
 const CONTESTS: &[Contest] = &[
     Contest { name: "Queue, 100-byte messages", ours: queue::round, theirs: "queue" },
     Contest { name: "Pipe, 100-byte messages", ours: pipe::round, theirs: "pipe" },
+    Contest { name: "Pool(2).map, empty tasks", ours: pool::map, theirs: "pool_map" },
+    Contest { name: "Pool(2).apply, one by one", ours: pool::apply, theirs: "pool_apply" },
 ];
 
 fn main() -> ExitCode {
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("{:<30}{:>16}{:>16}{:>8}", "one producer, one consumer", "lab /s", "Python /s", "ratio");
+    println!("{:<30}{:>16}{:>16}{:>8}", "medians", "lab /s", "Python /s", "ratio");
     for (contest, (ours, theirs)) in CONTESTS.iter().zip(rates) {
         let ours = median(ours);
         match theirs.is_empty() {

@@ -38,9 +38,34 @@ def pipe():
     receiver, sender = FORK.Pipe(duplex=False)
     return consume(sender.send, receiver.recv)
 
+TASKS = 100_000
+TWO = None
+
+def nothing(task):
+    pass
+
+def pool_map():
+    global TWO
+    if TWO is None:
+        TWO = FORK.Pool(2)
+    start = time.perf_counter()
+    TWO.map(nothing, range(TASKS))
+    return TASKS, time.perf_counter() - start
+
+def pool_apply():
+    global TWO
+    if TWO is None:
+        TWO = FORK.Pool(2)
+    start = time.perf_counter()
+    for task in range(APPLIED):
+        TWO.apply(nothing, (task,))
+    return APPLIED, time.perf_counter() - start
+
+APPLIED = 2_000
+
 print("ready", flush=True)
 for line in sys.stdin:
-    count, took = {"queue": queue, "pipe": pipe}[line.strip()]()
+    count, took = {"queue": queue, "pipe": pipe, "pool_map": pool_map, "pool_apply": pool_apply}[line.strip()]()
     print(count, took, flush=True)
 "#;
 

@@ -1,9 +1,9 @@
 //! Work shared by processes: what Python's `multiprocessing` offers, over real processes and in safe Rust.
 
-#[allow(dead_code, reason = "a part of it is for the pool, which comes next")]
 mod channel;
 pub mod error;
 pub mod pipe;
+pub mod pool;
 pub mod queue;
 mod ring;
 mod value;

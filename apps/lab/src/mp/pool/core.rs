@@ -142,11 +142,7 @@ impl<'a, R: DeserializeOwned> Core<'a, R> {
             if done() {
                 return Ok(true);
             }
-            let left = match wait {
-                Wait::No => Duration::ZERO,
-                Wait::Until(end) => end.saturating_duration_since(Instant::now()),
-                Wait::Forever => Duration::MAX,
-            };
+            let left = wait.left().unwrap_or(Duration::MAX);
             if left.is_zero() {
                 return Ok(false);
             }
