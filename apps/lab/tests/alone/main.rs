@@ -4,6 +4,9 @@
 mod every_instant;
 mod family;
 mod pipe;
+mod pool;
+mod pool_death;
+
 mod queue;
 mod queue_killed;
 mod queue_model;
@@ -21,6 +24,14 @@ fn main() -> ExitCode {
     if let Some(code) = process::spawned(entries.leak()) {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
-    let all = [queue::TESTS, queue_model::TESTS, queue_killed::TESTS, every_instant::TESTS, pipe::TESTS];
+    let all = [
+        queue::TESTS,
+        queue_model::TESTS,
+        queue_killed::TESTS,
+        every_instant::TESTS,
+        pipe::TESTS,
+        pool::TESTS,
+        pool_death::TESTS,
+    ];
     runner::run(&all.concat())
 }

@@ -16,6 +16,9 @@ use super::{Pool, worker};
 pub const CAPACITY: u32 = 10_000;
 /// So many bytes of tasks wait for a worker, and so many of results for the parent, unless [`Builder::bytes`] says otherwise.
 pub const BYTES: usize = 4 << 20;
+/// When so many workers died one after the other and no task was done meanwhile, those that wait are given up, unless
+/// [`Builder::deaths_max`] says otherwise.
+pub const DEATHS_MAX: u32 = 100;
 /// No pool has more workers.
 pub const WORKERS_MAX: usize = 1024;
 
@@ -27,11 +30,18 @@ pub struct Builder {
     capacity: u32,
     bytes: usize,
     tasks_per_worker: Option<u64>,
+    deaths_max: u32,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { workers: usable_cpus(), capacity: CAPACITY, bytes: BYTES, tasks_per_worker: None }
+        Self {
+            workers: usable_cpus(),
+            capacity: CAPACITY,
+            bytes: BYTES,
+            tasks_per_worker: None,
+            deaths_max: DEATHS_MAX,
+        }
     }
 }
 
@@ -61,6 +71,13 @@ impl Builder {
         self
     }
 
+    /// When so many workers died one after the other and no task was done meanwhile, the tasks that wait fail with
+    /// [`TaskError::NoProgress`](super::TaskError::NoProgress); at least 1, otherwise [`DEATHS_MAX`]. (A task that fails with its worker counts as done.)
+    pub fn deaths_max(mut self, deaths: u32) -> Self {
+        self.deaths_max = deaths.max(1);
+        self
+    }
+
     /// Starts the workers, as daemons called `PoolWorker-1` and so on.
     ///
     /// # Errors
@@ -73,7 +90,7 @@ impl Builder {
         let shared = Rc::new(Shared::new(self.workers, self.capacity, self.bytes)?);
         let theirs = Rc::clone(&shared);
         let work = move |place| worker::work(&theirs, place, &handler, self.tasks_per_worker);
-        let core = Core::new(shared, self.workers, Box::new(work));
+        let core = Core::new(shared, self.workers, self.deaths_max, Box::new(work));
         core.fill()?;
         Ok(Pool { core: Rc::new(core), tasks: PhantomData })
     }

@@ -29,7 +29,8 @@ pub(super) struct Core<'a, R> {
     pub(super) shared: Rc<Shared>,
     /// What a worker in this place does.
     pub(super) work: Box<dyn Fn(usize) -> std::io::Result<()> + 'a>,
-    pub(super) made_by: Pid,
+    made_by: Pid,
+    pub(super) deaths_max: u32,
     pub(super) phase: Cell<Phase>,
     /// Never borrowed while a callback runs: it may call anything.
     pub(super) state: RefCell<State<'a, R>>,
@@ -81,6 +82,7 @@ impl<'a, R> Core<'a, R> {
     pub(super) fn new(
         shared: Rc<Shared>,
         workers: usize,
+        deaths_max: u32,
         work: Box<dyn Fn(usize) -> std::io::Result<()> + 'a>,
     ) -> Self {
         let state = State {
@@ -92,11 +94,16 @@ impl<'a, R> Core<'a, R> {
             looked: Instant::now(),
         };
         let (phase, message) = (Cell::new(Phase::Running), RefCell::default());
-        Self { shared, work, made_by: getpid(), phase, state: RefCell::new(state), message }
+        Self { shared, work, made_by: getpid(), deaths_max, phase, state: RefCell::new(state), message }
     }
 }
 
 impl<'a, R: DeserializeOwned> Core<'a, R> {
+    /// A forked child has a copy of the pool, and the workers are not its children.
+    pub(super) fn check_parent(&self) -> Result<(), PoolError> {
+        if self.made_by == getpid() { Ok(()) } else { Err(PoolError::NotItsParent) }
+    }
+
     /// Gives out a message; waits so long for room.
     pub(super) fn submit(&self, message: &[u8], sink: Sink<'a, R>, wait: Wait) -> Result<(), PoolError> {
         if self.phase.get() != Phase::Running {
@@ -134,9 +141,7 @@ impl<'a, R: DeserializeOwned> Core<'a, R> {
         what: u64,
         mut done: impl FnMut() -> bool,
     ) -> Result<bool, PoolError> {
-        if self.made_by != getpid() {
-            return Err(PoolError::NotItsParent);
-        }
+        self.check_parent()?;
         loop {
             self.collect()?;
             if done() {

@@ -12,8 +12,6 @@ use crate::mp::Wait;
 
 /// Workers that are terminated have so long to leave before they are killed.
 const TERMINATION: Duration = Duration::from_secs(1);
-/// When so many workers died one after the other and no task was done meanwhile, those that wait are given up.
-const DEATHS_MAX: u32 = 100;
 
 impl<R: DeserializeOwned> Core<'_, R> {
     /// Makes a worker for each vacant place.
@@ -41,6 +39,7 @@ impl<R: DeserializeOwned> Core<'_, R> {
 
     /// Finds out who has died, and with what in its hands; puts others in their places.
     pub(super) fn look_after_workers(&self) -> Result<(), PoolError> {
+        self.check_parent()?;
         let ended: Vec<(usize, Process)> = {
             let mut state = self.state.borrow_mut();
             state.looked_after();
@@ -60,7 +59,7 @@ impl<R: DeserializeOwned> Core<'_, R> {
         };
         let filled = if fill { self.fill() } else { Ok(()) };
         let deaths = self.state.borrow().deaths;
-        if deaths >= DEATHS_MAX {
+        if deaths >= self.deaths_max {
             self.give_up(|| TaskError::NoProgress { deaths })?;
         }
         if self.state.borrow().workers.iter().all(Option::is_none) {
@@ -114,6 +113,7 @@ impl<R: DeserializeOwned> Core<'_, R> {
 
     /// No more tasks; those that were given are done.
     pub(super) fn close(&self) -> Result<(), PoolError> {
+        self.check_parent()?;
         if self.phase.get() == Phase::Running {
             self.phase.set(Phase::Closed);
             self.shared.tasks.close()?;
@@ -123,6 +123,7 @@ impl<R: DeserializeOwned> Core<'_, R> {
 
     /// Ends the workers now, and reaps them. Tasks that are not done fail.
     pub(super) fn terminate(&self) -> Result<(), PoolError> {
+        self.check_parent()?;
         if self.phase.replace(Phase::Terminated) == Phase::Terminated {
             return Ok(());
         }

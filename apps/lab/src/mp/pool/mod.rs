@@ -29,7 +29,7 @@
 //! the parent calls into the pool again. A worker that was *stopped* (SIGSTOP) is not dead: its task waits.
 //!
 //! **Bounds.** [`WORKERS_MAX`] workers; [`CAPACITY`] tasks (or chunks of [`Pool::map`]) and [`BYTES`] bytes wait for a worker, and who gives more
-//! waits until there is room. As many results wait for the parent; then the workers wait. After 100 deaths in a row without a
+//! waits until there is room. As many results wait for the parent; then the workers wait. After [`DEATHS_MAX`] deaths in a row without a
 //! task done, those that wait are given up ([`TaskError::NoProgress`]).
 //!
 //! **Why no crate.** `procspawn::Pool` starts its workers by exec, has no callbacks, no `map` and no bound, and a thread for each worker in
@@ -69,7 +69,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::process::Process;
-use nix::unistd::getpid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -79,7 +78,7 @@ use self::pack::{COMPLETE, Packer};
 use self::shared::FOR_RESULTS;
 use super::Wait;
 
-pub use builder::{BYTES, Builder, CAPACITY, WORKERS_MAX};
+pub use builder::{BYTES, Builder, CAPACITY, DEATHS_MAX, WORKERS_MAX};
 pub use error::{PoolError, TaskError};
 pub use handle::Handle;
 
@@ -134,7 +133,7 @@ where
     /// As [`Self::apply_async`]; when the task is done, calls `callback` with the result, or `error_callback` with why there is none.
     ///
     /// They are called in this process, while it calls into the pool: in the order in which the tasks were done. The handle is ready when
-    /// they have returned. They may use the pool; one that panics does so out of the call in which it was called. When the pool has been
+    /// they have returned. They may use the pool, if they have it in an `Rc` (weakly: the pool has the callback); one that panics does so out of the call in which it was called. When the pool has been
     /// terminated, they are not called any more.
     ///
     /// # Errors
@@ -314,9 +313,7 @@ impl Pool<'_, (), ()> {
 /// Terminates it: work that nobody has waited for is lost. (In a process that was forked from the one that made it, nothing happens.)
 impl<T, R: DeserializeOwned> Drop for Pool<'_, T, R> {
     fn drop(&mut self) {
-        if self.core.made_by == getpid() {
-            let _ = self.core.terminate();
-        }
+        let _ = self.core.terminate();
     }
 }
 

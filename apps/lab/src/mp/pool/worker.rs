@@ -51,8 +51,8 @@ pub(super) fn work<T: DeserializeOwned, R: Serialize>(
             Ok(Err(Stopped::Failed(failed))) => Some(failed),
             Err(payload) => Some(Failed::Panicked(told(&*payload))),
         };
-        results.clear();
         if let Some(failed) = failed {
+            results.clear();
             let _ = results.push(&failed);
             put(shared, &mut results, number, FAILED)?;
         }
@@ -88,6 +88,7 @@ fn run<T: DeserializeOwned, R: Serialize>(
     handler: &impl Fn(T) -> R,
     results: &mut Packer,
 ) -> Result<(), Stopped> {
+    results.clear();
     let most = shared.results.longest();
     let piece = most / super::PIECES;
     let short = || Stopped::Failed(Failed::Unreadable("a message without a header".to_owned()));
