@@ -6,6 +6,8 @@ mod family;
 mod pipe;
 mod pool;
 mod pool_death;
+mod pool_killed;
+mod pool_model;
 
 mod queue;
 mod queue_killed;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         pipe::TESTS,
         pool::TESTS,
         pool_death::TESTS,
+        pool_killed::TESTS,
+        pool_model::TESTS,
     ];
     runner::run(&all.concat())
 }
