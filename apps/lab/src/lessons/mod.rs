@@ -1,13 +1,18 @@
 //! The lessons, in the order of the tour. One file each.
 
+mod pool;
 mod process;
 
 use common::exit::Failure;
+use common::process::Entry;
 
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON];
+pub const LESSONS: &[Lesson] = &[process::LESSON, pool::LESSON];
+
+/// What examples spawn this program for.
+pub(crate) const UNJOINED: Entry = Entry { name: pool::UNJOINED, run: pool::leaves_without_join };
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

@@ -1,3 +1,4 @@
 //! What every example shows, one file a lesson.
 
+mod pool;
 mod process;
