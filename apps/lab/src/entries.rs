@@ -2,11 +2,12 @@
 
 use common::process::Entry;
 
-use crate::lessons::{globals, leaving};
+use crate::lessons::{self, globals, leaving};
 
 /// All of it.
 pub const ENTRIES: &[Entry] = &[
     Entry { name: "nothing", run: |_| 0 },
     Entry { name: globals::ENTRY, run: globals::spawned },
     Entry { name: leaving::ENTRY, run: leaving::spawned },
+    lessons::UNJOINED,
 ];

@@ -3,15 +3,22 @@
 mod class;
 pub(crate) mod globals;
 pub(crate) mod leaving;
+mod manager;
+mod pool;
 mod process;
 mod thread;
 
 use common::exit::Failure;
+use common::process::Entry;
 
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON];
+pub const LESSONS: &[Lesson] =
+    &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, manager::LESSON, pool::LESSON];
+
+/// What examples spawn this program for.
+pub(crate) const UNJOINED: Entry = Entry { name: pool::UNJOINED, run: pool::leaves_without_join };
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

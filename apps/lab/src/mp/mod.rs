@@ -1,8 +1,13 @@
 //! Work shared by processes: what Python's `multiprocessing` offers, over real processes and in safe Rust.
 
-#[expect(dead_code, reason = "the queue and the pool, which stand on it, come next")]
 mod channel;
+pub mod error;
 pub mod manager;
+pub mod pipe;
+pub mod pool;
+pub mod queue;
+mod ring;
+mod value;
 
 use std::time::{Duration, Instant};
 
@@ -22,5 +27,14 @@ impl Wait {
     #[must_use]
     pub fn at_most(span: Duration) -> Self {
         Instant::now().checked_add(span).map_or(Self::Forever, Self::Until)
+    }
+
+    /// How much of it is left; `None`: no limit.
+    fn left(self) -> Option<Duration> {
+        match self {
+            Self::No => Some(Duration::ZERO),
+            Self::Until(end) => Some(end.saturating_duration_since(Instant::now())),
+            Self::Forever => None,
+        }
     }
 }

@@ -2,5 +2,7 @@
 
 mod class;
 mod globals;
+mod manager;
+mod pool;
 mod process;
 mod thread;
