@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Remote, decode, encode, limit};
+use super::client::{Remote, decode, encode};
 use super::error::Error;
 use super::wire::{Operation, Reply};
 use crate::mp::Wait;
@@ -139,11 +139,11 @@ impl<V: Serialize + DeserializeOwned> ManagedQueue<V> {
     }
 
     fn put_waiting(&self, item: &V, wait: Wait) -> Result<(), Error> {
-        self.remote.done(Operation::Put(encode(item)?, limit(wait)))
+        self.remote.done(Operation::Put(encode(item)?, wait.left()))
     }
 
     fn get_waiting(&self, wait: Wait) -> Result<V, Error> {
-        match self.remote.ask(Operation::Get(limit(wait)))? {
+        match self.remote.ask(Operation::Get(wait.left()))? {
             Reply::Item(item) => decode(&item),
             _ => Err(Error::Gone),
         }
