@@ -15,7 +15,7 @@ use crate::mp::Wait;
 /// A queue in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::queue`](super::Manager::queue).
 ///
 /// Slower than [`mp::queue`](crate::mp) by a process between the two ends, but it can be sent anywhere. An item that was sent to a
-/// process that is killed before it has it goes back to where it was: it is somebody else's. One that was put is there when `put` is
+/// process that is killed before it has it goes back to the front of the queue, and is somebody else's (who may have got later ones meanwhile). One that was put is there when `put` is
 /// back; if the process is killed before that, it may or may not be there, once.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "")]
