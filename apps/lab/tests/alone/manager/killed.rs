@@ -210,7 +210,8 @@ fn clients_of_a_killed_manager_are_told() {
         .iter()
         .map(|wait| {
             forked(|| {
-                ready.put(&()).unwrap();
+                // (the parent may have it, and have killed the manager, before the answer is here)
+                let _ = ready.put(&());
                 let first = is_gone(wait());
                 // and again, through a connection that would have to be made
                 first + is_gone(ready.put(&()))
