@@ -4,6 +4,7 @@ mod class;
 mod deadlock;
 pub(crate) mod globals;
 pub(crate) mod leaving;
+mod manager;
 mod mutex;
 mod parallel;
 mod pipe;
@@ -19,20 +20,7 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[
-    process::LESSON,
-    thread::LESSON,
-    class::LESSON,
-    globals::LESSON,
-    race::LESSON,
-    mutex::LESSON,
-    deadlock::LESSON,
-    queue::LESSON,
-    pipe::LESSON,
-    pool::LESSON,
-    subprocess::LESSON,
-    parallel::LESSON,
-];
+pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, race::LESSON, mutex::LESSON, deadlock::LESSON, queue::LESSON, pipe::LESSON, manager::LESSON, pool::LESSON, subprocess::LESSON, parallel::LESSON];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::Error;
 use super::wire::{self, Blob, Limit, Operation, Reply, Request, SECRET};
 use super::{ANSWER_MAX, IDLE_MAX, MESSAGE_MAX};
-use crate::mp::Wait;
+use crate::mp::value::{self, NotBytes};
 
 /// Where the manager is, and what opens it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,24 +203,16 @@ impl<'de> Deserialize<'de> for Remote {
 }
 
 /// A value as bytes.
-pub(super) fn encode(value: &impl Serialize) -> Result<Blob, Error> {
-    let bytes = postcard::to_stdvec(value).map_err(Error::Unserializable)?;
-    if bytes.len() > MESSAGE_MAX { Err(Error::TooLarge) } else { Ok(Blob(bytes)) }
+pub(super) fn encode(item: &impl Serialize) -> Result<Blob, Error> {
+    let mut bytes = Vec::new();
+    match value::encode(item, &mut bytes, MESSAGE_MAX) {
+        Ok(()) => Ok(Blob(bytes)),
+        Err(NotBytes::TooLarge) => Err(Error::TooLarge),
+        Err(NotBytes::Unserializable(why)) => Err(Error::Unserializable(why)),
+    }
 }
 
 /// The value that all of these bytes are.
 pub(super) fn decode<V: DeserializeOwned>(blob: &Blob) -> Result<V, Error> {
-    match postcard::take_from_bytes(&blob.0).map_err(Error::OtherType)? {
-        (value, []) => Ok(value),
-        _ => Err(Error::OtherType(postcard::Error::DeserializeBadEncoding)),
-    }
-}
-
-/// How long the server may let us wait.
-pub(super) fn limit(wait: Wait) -> Limit {
-    match wait {
-        Wait::No => Some(Duration::ZERO),
-        Wait::Until(end) => Some(end.saturating_duration_since(std::time::Instant::now())),
-        Wait::Forever => None,
-    }
+    value::decode(&blob.0).map_err(Error::OtherType)
 }

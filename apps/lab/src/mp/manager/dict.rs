@@ -20,7 +20,7 @@ use super::wire::{Operation, Reply};
 pub struct Dict<K, V> {
     remote: Remote,
     #[serde(skip)]
-    entries: PhantomData<fn(K, V) -> (K, V)>,
+    entries: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V> Clone for Dict<K, V> {

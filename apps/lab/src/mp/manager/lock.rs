@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::unistd::getpid;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Connection, Remote, limit};
+use super::client::{Connection, Remote};
 use super::error::Error;
 use super::wire::{Operation, Reply, Request};
 use crate::mp::Wait;
@@ -50,7 +50,7 @@ impl ManagedLock {
     }
 
     fn acquire_waiting(&self, wait: Wait) -> Result<ManagedGuard, Error> {
-        let limit = limit(wait);
+        let limit = wait.left();
         let connection = self.0.client.take()?;
         match connection.ask(&Request::On(self.0.id, Operation::Acquire(limit)), limit) {
             Ok(Reply::Acquired { owner_died }) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Remote, decode, encode, limit};
+use super::client::{Remote, decode, encode};
 use super::error::Error;
 use super::wire::{Operation, Reply};
 use crate::mp::Wait;
@@ -15,7 +15,7 @@ use crate::mp::Wait;
 /// A queue in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::queue`](super::Manager::queue).
 ///
 /// Slower than [`mp::queue`](crate::mp) by a process between the two ends, but it can be sent anywhere. An item that was sent to a
-/// process that is killed before it has it goes back to where it was: it is somebody else's. One that was put is there when `put` is
+/// process that is killed before it has it goes back to the front of the queue, and is somebody else's (who may have got later ones meanwhile). One that was put is there when `put` is
 /// back; if the process is killed before that, it may or may not be there, once.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "")]
@@ -139,11 +139,11 @@ impl<V: Serialize + DeserializeOwned> ManagedQueue<V> {
     }
 
     fn put_waiting(&self, item: &V, wait: Wait) -> Result<(), Error> {
-        self.remote.done(Operation::Put(encode(item)?, limit(wait)))
+        self.remote.done(Operation::Put(encode(item)?, wait.left()))
     }
 
     fn get_waiting(&self, wait: Wait) -> Result<V, Error> {
-        match self.remote.ask(Operation::Get(limit(wait)))? {
+        match self.remote.ask(Operation::Get(wait.left()))? {
             Reply::Item(item) => decode(&item),
             _ => Err(Error::Gone),
         }

@@ -173,7 +173,12 @@ fn readers_are_killed() {
         assert_eq!(different.len(), all.len(), "round {round}: twice in {taken:?} and {left:?}");
         // the one that it had just taken is its own
         assert!(all.len() as u32 + 1 >= put, "round {round}: {put} put, {taken:?} and {left:?}");
-        assert!(left.is_sorted(), "round {round}: {left:?}");
+        // one that came back is the oldest, but we may have been given later ones before its reader's death was seen
+        let mut in_order = left.clone();
+        if let Some(oldest) = (0..left.len()).min_by_key(|place| left[*place]) {
+            in_order.remove(oldest);
+        }
+        assert!(in_order.is_sorted(), "round {round}: {left:?}");
     }
     comes_true("nothing of them is left in the server", || descriptors_of(&manager) == before);
 }
@@ -205,7 +210,8 @@ fn clients_of_a_killed_manager_are_told() {
         .iter()
         .map(|wait| {
             forked(|| {
-                ready.put(&()).unwrap();
+                // (the parent may have it, and have killed the manager, before the answer is here)
+                let _ = ready.put(&());
                 let first = is_gone(wait());
                 // and again, through a connection that would have to be made
                 first + is_gone(ready.put(&()))

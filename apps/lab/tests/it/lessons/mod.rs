@@ -3,6 +3,7 @@
 mod class;
 mod deadlock;
 mod globals;
+mod manager;
 mod mutex;
 mod parallel;
 mod pipe;
