@@ -20,7 +20,21 @@ use common::exit::Failure;
 use crate::lesson::{Example, Lesson};
 
 /// All of them.
-pub const LESSONS: &[Lesson] = &[process::LESSON, thread::LESSON, class::LESSON, globals::LESSON, race::LESSON, mutex::LESSON, deadlock::LESSON, queue::LESSON, pipe::LESSON, manager::LESSON, pool::LESSON, subprocess::LESSON, parallel::LESSON];
+pub const LESSONS: &[Lesson] = &[
+    process::LESSON,
+    thread::LESSON,
+    class::LESSON,
+    globals::LESSON,
+    race::LESSON,
+    mutex::LESSON,
+    deadlock::LESSON,
+    queue::LESSON,
+    pipe::LESSON,
+    manager::LESSON,
+    pool::LESSON,
+    subprocess::LESSON,
+    parallel::LESSON,
+];
 
 /// The examples that `LESSON` or `LESSON/EXAMPLE` means.
 ///

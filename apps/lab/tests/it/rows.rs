@@ -14,16 +14,39 @@ const ALONE: &str = "common/tests/alone/main.rs";
 const CHAT: &str = "apps/udp-chat/tests/it/";
 const ECHO: &str = "apps/tcp-echo/tests/it/";
 
-/// The number of the example, and its tests: folder or file, file, function.
-const ROWS: &[(u8, &[(&str, &str, &str)])] = &[
+/// Folder or file, file, function.
+type Test = (&'static str, &'static str, &'static str);
+
+/// The number of the example, and its tests.
+const ROWS: &[(u8, &[Test])] = &[
     (1, &[(LESSONS, "process.rs", "start")]),
     (2, &[(LESSONS, "process.rs", "join")]),
     (3, &[(LESSONS, "pool.rs", "basic"), (LESSONS, "pool.rs", "unjoined")]),
-    (4, &[(LESSONS, "globals.rs", "a_forked_process_changes_its_copy"), (LESSONS, "globals.rs", "a_spawned_process_begins_anew")]),
+    (
+        4,
+        &[
+            (LESSONS, "globals.rs", "a_forked_process_changes_its_copy"),
+            (LESSONS, "globals.rs", "a_spawned_process_begins_anew"),
+        ],
+    ),
     (5, &[(LESSONS, "queue.rs", "process")]),
     (6, &[(LESSONS, "manager.rs", "queue")]),
-    (7, &[(LESSONS, "globals.rs", "a_thread_changes_it_for_all"), (LESSONS, "process.rs", "cost"), (LESSONS, "process.rs", "terminate")]),
-    (8, &[(LESSONS, "process.rs", "exit_codes"), (ALONE, "", "a_daemon_dies_with_a_killed_parent"), (ALONE, "", "names_tell_the_family")]),
+    (
+        7,
+        &[
+            (LESSONS, "globals.rs", "a_thread_changes_it_for_all"),
+            (LESSONS, "process.rs", "cost"),
+            (LESSONS, "process.rs", "terminate"),
+        ],
+    ),
+    (
+        8,
+        &[
+            (LESSONS, "process.rs", "exit_codes"),
+            (ALONE, "", "a_daemon_dies_with_a_killed_parent"),
+            (ALONE, "", "names_tell_the_family"),
+        ],
+    ),
     (9, &[(LESSONS, "process.rs", "info")]),
     (10, &[(LESSONS, "process.rs", "many"), (ALONE, "", "active_children_reaps")]),
     (11, &[(LESSONS, "class.rs", "process")]),
@@ -38,10 +61,23 @@ const ROWS: &[(u8, &[(&str, &str, &str)])] = &[
     (20, &[(LESSONS, "thread.rs", "order")]),
     (21, &[(LESSONS, "thread.rs", "enumerate")]),
     (22, &[(LESSONS, "thread.rs", "arguments")]),
-    (23, &[(CHAT, "conversation.rs", "the_original_session_works_and_ends"), (CHAT, "hostile.rs", "the_longest_datagram_is_kept_whole")]),
+    (
+        23,
+        &[
+            (CHAT, "conversation.rs", "the_original_session_works_and_ends"),
+            (CHAT, "hostile.rs", "the_longest_datagram_is_kept_whole"),
+        ],
+    ),
     (24, &[(CHAT, "conversation.rs", "what_comes_is_shown_and_saved_and_can_be_answered")]),
     (25, &[(LESSONS, "class.rs", "thread")]),
-    (26, &[(ECHO, "fidelity.rs", "sixteen_mebibytes"), (ECHO, "rude.rs", "a_reset_in_mid_message"), (ECHO, "many.rs", "five_hundred_that_pass")]),
+    (
+        26,
+        &[
+            (ECHO, "fidelity.rs", "sixteen_mebibytes"),
+            (ECHO, "rude.rs", "a_reset_in_mid_message"),
+            (ECHO, "many.rs", "five_hundred_that_pass"),
+        ],
+    ),
     (27, &[(LESSONS, "race.rs", "lost"), (LESSONS, "globals.rs", "a_thread_changes_it_for_all")]),
     (28, &[(LESSONS, "race.rs", "lost")]),
     (29, &[(LESSONS, "mutex.rs", "api")]),
@@ -50,10 +86,26 @@ const ROWS: &[(u8, &[(&str, &str, &str)])] = &[
     (32, &[(LESSONS, "queue.rs", "fifo")]),
     (33, &[(LESSONS, "queue.rs", "lifo")]),
     (34, &[(LESSONS, "queue.rs", "priority")]),
-    (35, &[(CHAT, "conversation.rs", "every_clean_end_keeps_everything"), (CHAT, "history.rs", "a_file_of_the_tutorials_program_is_continued_in_its_own_form")]),
-    (36, &[(LESSONS, "process.rs", "start"), (LESSONS, "class.rs", "process"), (LESSONS, "pool.rs", "basic")]),
+    (
+        35,
+        &[
+            (CHAT, "conversation.rs", "every_clean_end_keeps_everything"),
+            (CHAT, "history.rs", "a_file_of_the_tutorials_program_is_continued_in_its_own_form"),
+        ],
+    ),
+    (
+        36,
+        &[(LESSONS, "process.rs", "start"), (LESSONS, "class.rs", "process"), (LESSONS, "pool.rs", "basic")],
+    ),
     (37, &[(LESSONS, "process.rs", "tasks")]),
-    (38, &[(LESSONS, "process.rs", "exit_codes"), (LESSONS, "process.rs", "terminate"), (LESSONS, "process.rs", "info")]),
+    (
+        38,
+        &[
+            (LESSONS, "process.rs", "exit_codes"),
+            (LESSONS, "process.rs", "terminate"),
+            (LESSONS, "process.rs", "info"),
+        ],
+    ),
     (39, &[(LESSONS, "process.rs", "pid")]),
     (40, &[(LESSONS, "class.rs", "an_endless_one_is_ended")]),
     (41, &[(LESSONS, "process.rs", "terminate")]),
@@ -77,7 +129,10 @@ fn each_of_the_49_examples_has_its_tests() {
         assert!(!tests.is_empty(), "example {row}");
         for (folder, file, function) in *tests {
             let text = read(&format!("{folder}{file}"));
-            assert!(text.contains(&format!("fn {function}(")), "example {row}: no {function} in {folder}{file}");
+            assert!(
+                text.contains(&format!("fn {function}(")),
+                "example {row}: no {function} in {folder}{file}"
+            );
         }
     }
 }
