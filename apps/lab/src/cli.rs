@@ -1,7 +1,13 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use common::exit::{DONE, Failure};
+
+use crate::report;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,4 +89,15 @@ pub struct TourOptions {
     /// Pause as long as the tutorials do; else a tenth of it, at most 300 ms
     #[arg(long)]
     pub original_pace: bool,
+}
+
+/// Prints a completion script. (Made in memory first: what makes it panics when it meets a closed pipe.)
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn completions(shell: Shell) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "lab", &mut script);
+    report::printed(io::stdout().write_all(&script))?;
+    Ok(ExitCode::from(DONE))
 }

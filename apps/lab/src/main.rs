@@ -1,12 +1,10 @@
 //! `lab`: was it spawned by one of its own examples? → parse → list, show, run or tour.
 
-use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-use common::exit::DONE;
+use clap::Parser;
 use common::process;
-use lab::cli::{Arguments, Verb};
+use lab::cli::{self, Arguments, Verb};
 use lab::{entries, list, run, show, tour};
 
 fn main() -> ExitCode {
@@ -15,8 +13,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     if let Some(shell) = arguments.completions {
-        clap_complete::generate(shell, &mut Arguments::command(), "lab", &mut io::stdout());
-        return ExitCode::from(DONE);
+        return cli::completions(shell).unwrap_or_else(|failure| failure.report());
     }
     let done = match arguments.verb {
         Some(Verb::List { json }) => list::list(json),

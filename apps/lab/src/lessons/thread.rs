@@ -11,6 +11,7 @@ use common::exit::Failure;
 
 use crate::lesson::{Example, Lesson, Saw};
 use crate::stage::{Event, Stage};
+use crate::together::together;
 
 /// How many students buy food, in the tutorials.
 const STUDENTS: usize = 5;
@@ -162,21 +163,12 @@ fn order(stage: &Stage) -> Result<Saw, Failure> {
 
 /// In which order two threads say three words each.
 fn one_order() -> Result<String, Failure> {
-    let (said, gate) = (Mutex::new(String::new()), Mutex::new(()));
-    let say = |letter: char| {
-        drop(lock(&gate));
+    let said = Mutex::new(String::new());
+    together(2, |number| {
         for _ in 0..3 {
-            lock(&said).push(letter);
+            lock(&said).push(['S', 'D'][number]);
             thread::yield_now();
         }
-    };
-    let say = &say;
-    thread::scope(|threads| {
-        // closed until both are there; open, too, if one cannot be started
-        let closed = lock(&gate);
-        let both = [named(threads, "sing", move || say('S'))?, named(threads, "dance", move || say('D'))?];
-        drop(closed);
-        both.into_iter().try_for_each(join)
     })?;
     Ok(said.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
