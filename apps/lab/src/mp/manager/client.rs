@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::Error;
-use super::wire::{self, Blob, Limit, Operation, Reply, Request, SECRET};
+use super::messages::{self, Blob, Limit, Operation, Reply, Request, SECRET};
 use super::{ANSWER_MAX, IDLE_MAX, MESSAGE_MAX};
 use crate::mp::value::{self, NotBytes};
 
@@ -108,7 +108,7 @@ impl Connection {
         stream.set_write_timeout(Some(ANSWER_MAX)).map_err(Error::System)?;
         let connection = Self { stream, of: getpid() };
         // (a server that refuses a client does not read this, but it has said why)
-        let _ = wire::send(&connection.stream, &address.secret);
+        let _ = messages::send(&connection.stream, &address.secret);
         match connection.answer(Some(Duration::ZERO))? {
             Reply::Welcome => Ok(connection),
             _ => Err(Error::Gone),
@@ -116,12 +116,12 @@ impl Connection {
     }
 
     pub(super) fn ask(&self, request: &Request, limit: Limit) -> Result<Reply, Error> {
-        let frame = wire::frame(request).map_err(Error::Unserializable)?.ok_or(Error::TooLarge)?;
+        let frame = messages::frame(request).map_err(Error::Unserializable)?.ok_or(Error::TooLarge)?;
         io::Write::write_all(&mut &self.stream, &frame).map_err(|_| Error::Gone)?;
         let reply = self.answer(limit)?;
         if matches!(reply, Reply::Item(_)) {
             // only now it is ours; if this does not arrive it is somebody else's
-            wire::send(&self.stream, &Request::Taken).map_err(|_| Error::Gone)?;
+            messages::send(&self.stream, &Request::Taken).map_err(|_| Error::Gone)?;
         }
         Ok(reply)
     }
@@ -129,7 +129,7 @@ impl Connection {
     fn answer(&self, limit: Limit) -> Result<Reply, Error> {
         let timeout = limit.and_then(|limit| limit.checked_add(ANSWER_MAX));
         self.stream.set_read_timeout(timeout).map_err(Error::System)?;
-        match wire::receive(&self.stream).map_err(|_| Error::Gone)? {
+        match messages::receive(&self.stream).map_err(|_| Error::Gone)? {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(reply),
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Remote, decode, encode};
 use super::error::Error;
-use super::wire::{Operation, Reply};
+use super::messages::{Operation, Reply};
 
 /// A dict in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::dict`](super::Manager::dict).
 ///

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
-use super::wire::Refusal;
+use super::messages::Refusal;
 use super::{CONNECTIONS_MAX, MESSAGE_MAX, OBJECTS_MAX, VALUES_MAX};
 
 /// Why a call did nothing.

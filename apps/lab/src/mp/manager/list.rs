@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Remote, encode};
 use super::error::Error;
-use super::wire::Operation;
+use super::messages::Operation;
 
 /// A list in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::list`](super::Manager::list).
 ///

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Connection, Remote};
 use super::error::Error;
-use super::wire::{Operation, Reply, Request};
+use super::messages::{Operation, Reply, Request};
 use crate::mp::Wait;
 
 /// A lock in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::lock`](super::Manager::lock).

@@ -62,10 +62,10 @@ mod dict;
 mod error;
 mod list;
 mod lock;
+mod messages;
 mod queue;
 mod server;
 mod store;
-mod wire;
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -78,7 +78,7 @@ use nix::unistd::{Pid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use client::{Address, Client, Remote};
-use wire::{Kind, Reply, Request, SECRET};
+use messages::{Kind, Reply, Request, SECRET};
 
 pub use dict::Dict;
 pub use error::Error;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Remote, decode, encode};
 use super::error::Error;
-use super::wire::{Operation, Reply};
+use super::messages::{Operation, Reply};
 use crate::mp::Wait;
 
 /// A queue in the manager's process; this is a proxy of it, and so are its clones. Made by [`Manager::queue`](super::Manager::queue).

@@ -16,8 +16,8 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::messages::{self, Operation, Refusal, Reply, Request, SECRET};
 use super::store::{Client, Outcome, Store};
-use super::wire::{self, Operation, Refusal, Reply, Request, SECRET};
 use super::{ANSWER_MAX, CONNECTIONS_MAX, OBJECTS_MAX, VALUES_MAX};
 
 /// A thread that serves a client calls nothing deep.
@@ -75,7 +75,7 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream, client: Client) {
     let refuse = |stream: &UnixStream, refusal| {
         // a few bytes always fit into a new socket
         let _ = stream.set_nonblocking(true);
-        let _ = wire::send(stream, &Reply::Refused(refusal));
+        let _ = messages::send(stream, &Reply::Refused(refusal));
     };
     let Ok(Some(peer)) = peer(&stream) else { return refuse(&stream, Refusal::Stranger) };
     if shared.clients.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
@@ -137,13 +137,13 @@ impl Connection {
         // a client that begins a message ends it, and takes its answer
         self.stream.set_read_timeout(Some(ANSWER_MAX))?;
         self.stream.set_write_timeout(Some(ANSWER_MAX))?;
-        let secret: [u8; SECRET] = wire::receive(&self.stream)?;
-        if !wire::same(&secret, &self.seat.shared.secret) {
-            return wire::send(&self.stream, &Reply::Refused(Refusal::Stranger));
+        let secret: [u8; SECRET] = messages::receive(&self.stream)?;
+        if !messages::same(&secret, &self.seat.shared.secret) {
+            return messages::send(&self.stream, &Reply::Refused(Refusal::Stranger));
         }
-        wire::send(&self.stream, &Reply::Welcome)?;
+        messages::send(&self.stream, &Reply::Welcome)?;
         while self.has_spoken()? {
-            let reply = match wire::receive(&self.stream)? {
+            let reply = match messages::receive(&self.stream)? {
                 Request::Taken if self.store().taken(self.seat.client) => continue,
                 Request::Create(kind) if !self.owes() => self.store().create(kind),
                 Request::On(id, operation) if !self.owes() => match self.perform(id, operation)? {
@@ -152,7 +152,7 @@ impl Connection {
                 },
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             };
-            wire::send(&self.stream, &reply)?;
+            messages::send(&self.stream, &reply)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nix::sys::eventfd::EventFd;
 
-use super::wire::{Blob, Kind, Operation, Refusal, Reply};
+use super::messages::{Blob, Kind, Operation, Refusal, Reply};
 use super::{ENTRY, MESSAGE_MAX};
 
 /// A client, by its number.
@@ -354,5 +354,4 @@ fn fits(lengths: impl Iterator<Item = usize>) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;
