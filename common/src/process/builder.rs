@@ -75,7 +75,7 @@ impl<'a> Builder<'a> {
         Process::adopt(pid, name, self.daemon)
     }
 
-    /// Starts it as this program anew, which runs the [`Entry`] of this name with these arguments. For a process with threads,
+    /// Starts it as this program anew, which runs the [`Entry`](super::Entry) of this name with these arguments. For a process with threads,
     /// and for one that is to inherit nothing: its memory is fresh, and its descriptors are stdin, stdout, stderr and what
     /// was [passed](Self::pass).
     ///

@@ -38,7 +38,7 @@ pub(crate) const LESSON: Lesson = Lesson {
         Example {
             name: "process",
             about: "a forked process changes its copy",
-            rows: &[4, 42],
+            rows: &[4, 7, 42],
             run: in_a_process,
         },
         Example {
