@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("pool_results_come_in_the_order_of_the_tasks", results_come_in_the_order_of_the_tasks),
     ("pool_workers_are_there_before_the_first_task", workers_are_there_before_the_first_task),
     ("pool_callbacks_run_here_in_the_order_of_completion", callbacks_run_here_in_the_order_of_completion),
+    ("pool_callbacks_keep_their_order_when_many_are_late", callbacks_keep_their_order_when_many_are_late),
     ("pool_callbacks_may_use_the_pool", callbacks_may_use_the_pool),
     ("pool_apply_runs_one_task_after_the_other", apply_runs_one_task_after_the_other),
     ("pool_a_panic_fails_its_task_only", a_panic_fails_its_task_only),
@@ -107,6 +108,24 @@ fn callbacks_run_here_in_the_order_of_completion() {
         let _ = got(handle);
     }
     assert_eq!(*told.borrow(), [(2, id()), (99, id()), (0, id())]);
+}
+
+fn callbacks_keep_their_order_when_many_are_late() {
+    let shared = counters(1);
+    let told = RefCell::new(Vec::new());
+    let pool = Pool::new(1, |n: u64| {
+        shared.counter(0).store(n, Ordering::SeqCst);
+        n
+    });
+    let pool = pool.unwrap();
+    for n in 1..=50 {
+        drop(pool.apply_async_with(n, |n| told.borrow_mut().push(*n), |_| ()).unwrap());
+    }
+    // all are done, and this process has not looked
+    until_opened(shared.counter(0), 50);
+    pool.close().unwrap();
+    assert!(pool.join_within(LONG).unwrap());
+    assert!(told.borrow().iter().copied().eq(1..=50), "{told:?}");
 }
 
 fn callbacks_may_use_the_pool() {
