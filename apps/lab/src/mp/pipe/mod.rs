@@ -300,3 +300,20 @@ impl<T: DeserializeOwned> Receiver<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn a_message_that_nobody_will_take_comes_back() {
+        let (mut sender, receiver) = one_way::<u8>().unwrap();
+        // its turn to look is not yet: the doorbell tells
+        sender.looked = Some(Instant::now() + Duration::from_secs(3600));
+        // as left by one that slept when it was killed
+        sender.side.ring().word(Part::Receiver.word()).store(1, Ordering::SeqCst);
+        drop(receiver);
+        assert!(matches!(sender.send(7), Err(PutError::Closed(7))));
+    }
+}

@@ -45,7 +45,7 @@ pub(super) struct Side {
 }
 
 impl Part {
-    fn word(self) -> usize {
+    pub(super) fn word(self) -> usize {
         match self {
             Self::Sender => 0,
             Self::Receiver => 1,
