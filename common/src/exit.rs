@@ -1,6 +1,7 @@
 //! How a program ends: its exit codes, and the one line that a user gets when something failed.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// All was done.
@@ -19,9 +20,22 @@ pub struct Failure {
     pub code: u8,
 }
 
+/// Writes to stdout, at once. `false`: nobody reads it any more (`| head`), which is no failure.
+///
+/// # Errors
+/// stdout cannot be written; the message says so.
+pub fn print(bytes: &[u8]) -> Result<bool, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::failed(format!("cannot write to stdout: {e}: is the disk full?"))),
+    }
+}
+
 /// For a program whose every step says itself what failed.
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         Self::failed(error)
     }
 }
@@ -42,8 +56,7 @@ impl Failure {
     /// Prints `error: …` on stderr and gives the exit code. A closed stderr is no reason to panic.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "error: {}", self.message);
+        let _ = writeln!(io::stderr(), "error: {}", self.message);
         ExitCode::from(self.code)
     }
 }

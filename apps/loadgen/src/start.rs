@@ -1,10 +1,10 @@
 //! From the command line to the exit code.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use common::exit::{DONE, Failure};
+use common::exit::{self, DONE, Failure};
 use common::{clock, limits, signals};
 
 use crate::drive::sources;
@@ -140,13 +140,6 @@ fn view() -> View {
     View { width: if stdout.is_terminal() { width } else { WIDTH }, colour }
 }
 
-/// A reader that has gone away (`| head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write the report: {e}: is the disk full?")))
-        }
-        _ => Ok(()),
-    }
+    exit::print(text.as_bytes()).map(drop)
 }

@@ -1,10 +1,9 @@
 //! `tcp-echo`: parse → listen → announce → serve → report.
 
-use std::io;
 use std::process::{ExitCode, id};
 
 use clap::{CommandFactory, Parser};
-use common::exit::{DONE, Failure};
+use common::exit::{self, DONE, Failure};
 use common::ready::Ready;
 use common::{limits, signals};
 use tcp_echo::cli::Arguments;
@@ -16,8 +15,10 @@ use tcp_echo::{check, ending, listener, modes};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(shell) = arguments.completions {
-        clap_complete::generate(shell, &mut Arguments::command(), "tcp-echo", &mut io::stdout());
-        return ExitCode::from(DONE);
+        // (made in memory: what makes it panics when it meets a closed pipe)
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "tcp-echo", &mut script);
+        return exit::print(&script).map_or_else(|failure| failure.report(), |_| ExitCode::from(DONE));
     }
     run(&arguments).unwrap_or_else(|failure| failure.report())
 }

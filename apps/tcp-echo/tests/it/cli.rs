@@ -165,6 +165,14 @@ fn completions_know_the_options() {
             assert!(script.contains(option), "{shell}: {option}");
         }
     }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = program().args(["--completions", "bash"]).stdout(writer).output().unwrap();
+    assert_eq!(
+        (unread.status.code(), unread.stderr.as_slice()),
+        (Some(0), &b""[..]),
+        "who reads no more is no failure"
+    );
 }
 
 #[test]

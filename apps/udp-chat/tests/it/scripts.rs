@@ -262,6 +262,14 @@ fn help_and_completions() {
         assert_eq!(out.status.code(), Some(0));
         assert!(text(&out.stdout).contains("Usage: "), "{out:?}");
     }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = udp_chat(&folder).args(["--completions", "bash"]).stdout(writer).output().unwrap();
+    assert_eq!(
+        (unread.status.code(), unread.stderr.as_slice()),
+        (Some(0), &b""[..]),
+        "who reads no more is no failure"
+    );
     let out = udp_chat(&folder).args(["--completions", "bash"]).output().unwrap();
     assert!(text(&out.stdout).contains("udp-chat"));
 }
