@@ -124,13 +124,19 @@ mod tests {
     use super::*;
     use std::thread;
 
+    use std::time::Instant;
     #[test]
     fn only_one_holds_it() {
         let lock = Lock::new().unwrap();
         let held = lock.lock().unwrap();
         thread::scope(|threads| {
             threads.spawn(|| assert!(lock.try_lock().unwrap().is_none()));
-            threads.spawn(|| assert!(lock.lock_within(Duration::from_millis(5)).unwrap().is_none()));
+            threads.spawn(|| {
+                let span = Duration::from_millis(5);
+                let begun = Instant::now();
+                assert!(lock.lock_within(span).unwrap().is_none());
+                assert!(begun.elapsed() >= span);
+            });
         });
         drop(held);
         assert!(lock.try_lock().unwrap().is_some_and(|guard| !guard.owner_died()));
