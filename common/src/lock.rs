@@ -33,6 +33,8 @@ use std::time::Duration;
 use crate::sys::region::{Layout, Region};
 use crate::sys::robust::{Got, Patience};
 
+const LAYOUT: Layout = Layout { mutexes: 1, counters: 0, words: 0, bytes: 0 };
+
 /// The lock. Clones are the same lock.
 #[derive(Debug, Clone)]
 pub struct Lock(Arc<Region>);
@@ -53,8 +55,7 @@ impl Lock {
     /// # Errors
     /// The kernel has no memory or no descriptor for it.
     pub fn new() -> io::Result<Self> {
-        let layout = Layout { mutexes: 1, counters: 0, words: 0, bytes: 0 };
-        Ok(Self(Arc::new(Region::create("lock", layout)?)))
+        Ok(Self(Arc::new(Region::create("lock", LAYOUT)?)))
     }
 
     /// The lock behind a descriptor that came from another process.
@@ -63,7 +64,7 @@ impl Lock {
     /// It is something else.
     pub fn open(descriptor: OwnedFd) -> io::Result<Self> {
         let region = Region::open(descriptor)?;
-        if region.layout().mutexes == 0 {
+        if region.layout() != LAYOUT {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this descriptor is no lock"));
         }
         Ok(Self(Arc::new(region)))
@@ -123,8 +124,8 @@ impl Drop for Guard {
 mod tests {
     use super::*;
     use std::thread;
-
     use std::time::Instant;
+
     #[test]
     fn only_one_holds_it() {
         let lock = Lock::new().unwrap();
@@ -160,6 +161,9 @@ mod tests {
         });
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(Lock::open(file.into()).is_err());
+        let queue = Layout { words: 4, bytes: 4096, ..LAYOUT };
+        let queue = Region::create("queue", queue).unwrap();
+        assert!(Lock::open(queue.as_fd().try_clone_to_owned().unwrap()).is_err());
     }
 
     #[test]
