@@ -3,8 +3,8 @@
 //! Whoever gets the lock after a holder was killed is told so ([`Guard::owner_died`]) and may look after what the lock
 //! protects. A plain semaphore, as Python's `multiprocessing.Lock` is one, stays locked for ever then.
 //!
-//! A POSIX mutex in shared memory, robust and checking: locking and unlocking cost some 30 ns and no system call while
-//! nobody else wants it. Children that are forked have it; others get its [descriptor](Lock::descriptor).
+//! A POSIX mutex in shared memory, robust and checking: locking and unlocking make no system call while nobody else wants
+//! it. Children that are forked have it; others get its [descriptor](Lock::descriptor).
 //!
 //! ```
 //! use common::lock::Lock;
