@@ -164,6 +164,9 @@ mod tests {
         let queue = Layout { words: 4, bytes: 4096, ..LAYOUT };
         let queue = Region::create("queue", queue).unwrap();
         assert!(Lock::open(queue.as_fd().try_clone_to_owned().unwrap()).is_err());
+        // nobody can take the memory away from under it
+        let memory = std::fs::File::from(lock.descriptor().try_clone_to_owned().unwrap());
+        assert!(memory.set_len(0).is_err());
     }
 
     #[test]
