@@ -17,7 +17,7 @@ pub mod units;
 
 /// Descriptors that come to a process by their number.
 pub mod descriptor {
-    pub use crate::sys::descriptor::{adopt, copy_of};
+    pub use crate::sys::descriptor::{adopt, copy_of, replace};
 }
 
 /// Memory that several processes see.

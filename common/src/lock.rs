@@ -3,8 +3,8 @@
 //! Whoever gets the lock after a holder was killed is told so ([`Guard::owner_died`]) and may look after what the lock
 //! protects. A plain semaphore, as Python's `multiprocessing.Lock` is one, stays locked for ever then.
 //!
-//! A POSIX mutex in shared memory, robust and checking: locking and unlocking cost some 30 ns and no system call while
-//! nobody else wants it. Children that are forked have it; others get its [descriptor](Lock::descriptor).
+//! A POSIX mutex in shared memory, robust and checking: locking and unlocking make no system call while nobody else wants
+//! it. Children that are forked have it; others get its [descriptor](Lock::descriptor).
 //!
 //! ```
 //! use common::lock::Lock;
@@ -33,6 +33,8 @@ use std::time::Duration;
 use crate::sys::region::{Layout, Region};
 use crate::sys::robust::{Got, Patience};
 
+const LAYOUT: Layout = Layout { mutexes: 1, counters: 0, words: 0, bytes: 0 };
+
 /// The lock. Clones are the same lock.
 #[derive(Debug, Clone)]
 pub struct Lock(Arc<Region>);
@@ -53,8 +55,7 @@ impl Lock {
     /// # Errors
     /// The kernel has no memory or no descriptor for it.
     pub fn new() -> io::Result<Self> {
-        let layout = Layout { mutexes: 1, counters: 0, words: 0, bytes: 0 };
-        Ok(Self(Arc::new(Region::create("lock", layout)?)))
+        Ok(Self(Arc::new(Region::create("lock", LAYOUT)?)))
     }
 
     /// The lock behind a descriptor that came from another process.
@@ -63,7 +64,7 @@ impl Lock {
     /// It is something else.
     pub fn open(descriptor: OwnedFd) -> io::Result<Self> {
         let region = Region::open(descriptor)?;
-        if region.layout().mutexes == 0 {
+        if region.layout() != LAYOUT {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this descriptor is no lock"));
         }
         Ok(Self(Arc::new(region)))
@@ -123,6 +124,7 @@ impl Drop for Guard {
 mod tests {
     use super::*;
     use std::thread;
+    use std::time::Instant;
 
     #[test]
     fn only_one_holds_it() {
@@ -130,7 +132,12 @@ mod tests {
         let held = lock.lock().unwrap();
         thread::scope(|threads| {
             threads.spawn(|| assert!(lock.try_lock().unwrap().is_none()));
-            threads.spawn(|| assert!(lock.lock_within(Duration::from_millis(5)).unwrap().is_none()));
+            threads.spawn(|| {
+                let span = Duration::from_millis(5);
+                let begun = Instant::now();
+                assert!(lock.lock_within(span).unwrap().is_none());
+                assert!(begun.elapsed() >= span);
+            });
         });
         drop(held);
         assert!(lock.try_lock().unwrap().is_some_and(|guard| !guard.owner_died()));
@@ -154,6 +161,12 @@ mod tests {
         });
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(Lock::open(file.into()).is_err());
+        let queue = Layout { words: 4, bytes: 4096, ..LAYOUT };
+        let queue = Region::create("queue", queue).unwrap();
+        assert!(Lock::open(queue.as_fd().try_clone_to_owned().unwrap()).is_err());
+        // nobody can take the memory away from under it
+        let memory = std::fs::File::from(lock.descriptor().try_clone_to_owned().unwrap());
+        assert!(memory.set_len(0).is_err());
     }
 
     #[test]

@@ -143,7 +143,8 @@ impl Process {
                 "only its parent can join a process",
             ));
         }
-        let end = timeout.map(|span| Instant::now() + span);
+        // (a time so far away that it cannot be told is no limit)
+        let end = timeout.and_then(|span| Instant::now().checked_add(span));
         loop {
             if let Some(code) = self.exit_code() {
                 return Ok(Some(code));

@@ -74,8 +74,9 @@ static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 #[must_use]
 pub fn spawned(entries: &'static [Entry]) -> Option<i32> {
     let _ = ENTRIES.set(entries);
-    let argument = env::args().nth(1)?;
-    let letter: RawFd = argument.strip_prefix(FLAG)?.parse().ok()?;
+    // (a person's arguments need not be text)
+    let argument = env::args_os().nth(1)?;
+    let letter: RawFd = argument.to_str()?.strip_prefix(FLAG)?.parse().ok()?;
     Some(builder::run(|| {
         let (letter, inherited) = open(descriptor::adopt(letter))?;
         if letter.daemon_of.is_some_and(|parent| !die_with(Pid::from_raw(parent))) {

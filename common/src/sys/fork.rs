@@ -1,7 +1,9 @@
 //! `fork`, from a process that has one thread.
 
+use std::fs;
 use std::io;
 use std::os::raw::c_int;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
 
@@ -54,7 +56,18 @@ pub fn exit_at_once(code: i32) -> ! {
 /// The kernel refuses this flag to a process with threads, and does nothing for one without: the cheapest question.
 #[inline(always)]
 fn has_threads() -> bool {
-    unshare(CloneFlags::CLONE_THREAD) == Err(Errno::EINVAL)
+    match unshare(CloneFlags::CLONE_THREAD) {
+        Ok(()) => false,
+        Err(Errno::EINVAL) => true,
+        // many containers forbid this call to everybody: that says nothing about threads
+        Err(_) => has_tasks_beside_this(),
+    }
+}
+
+#[cold]
+fn has_tasks_beside_this() -> bool {
+    // a directory has two links, and one more for each directory in it
+    fs::metadata("/proc/self/task").map_or(true, |tasks| tasks.nlink() > 3)
 }
 
 #[cold]
@@ -66,4 +79,19 @@ fn wait_for_one_thread() -> io::Result<()> {
         }
     }
     Err(io::Error::other("a process with threads must not fork"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_kernel_is_not_to_be_asked_the_tasks_are_counted() {
+        let (end, waits) = std::sync::mpsc::channel::<()>();
+        thread::scope(|threads| {
+            threads.spawn(move || waits.recv());
+            assert!(has_tasks_beside_this() && has_threads());
+            drop(end);
+        });
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals};
 
 use super::robust::RobustMutex;
 
@@ -17,6 +18,8 @@ const PAGE: usize = 4096;
 /// The first lines of a region: what it is, and how it is divided, a number each.
 const HEADER: usize = 5;
 const MAGIC: u64 = u64::from_le_bytes(*b"manyhnd1");
+/// Whoever has the descriptor could otherwise shorten the memory, and end by SIGBUS all who look at what is gone.
+const AS_LONG_AS_MAPPED: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW);
 /// No part of a region may have more than this.
 const PARTS_MAX: usize = 4096;
 
@@ -69,8 +72,9 @@ impl Region {
     /// The kernel has no memory or descriptor for it, or the layout is too large.
     pub fn create(name: &str, layout: Layout) -> io::Result<Self> {
         layout.check()?;
-        let memory = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+        let memory = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
         memory.set_len(layout.length() as u64)?;
+        fcntl_add_seals(&memory, AS_LONG_AS_MAPPED | SealFlags::SEAL)?;
         let region = Self { map: map(&memory, layout.length())?, memory: memory.into(), layout };
         for number in 0..layout.mutexes {
             region.mutex(number).initialise()?;
@@ -90,6 +94,9 @@ impl Region {
     pub fn open(memory: OwnedFd) -> io::Result<Self> {
         let nonsense = || io::Error::new(io::ErrorKind::InvalidData, "this descriptor is no shared region");
         let file = File::from(memory);
+        if !fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(AS_LONG_AS_MAPPED)) {
+            return Err(nonsense());
+        }
         let length = usize::try_from(file.metadata()?.len()).map_err(|_| nonsense())?;
         if length < PAGE {
             return Err(nonsense());

@@ -3,9 +3,19 @@
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
+
+unsafe extern "C" {
+    /// POSIX.1-2024: as `pthread_mutex_timedlock`, by a clock of one's choice.
+    fn pthread_mutex_clocklock(
+        mutex: *mut libc::pthread_mutex_t,
+        clock: libc::clockid_t,
+        end: *const libc::timespec,
+    ) -> libc::c_int;
+}
 
 /// The mutex. It never moves: it stands in a [`Region`](super::region::Region).
 #[derive(Debug)]
@@ -20,7 +30,7 @@ unsafe impl Sync for RobustMutex {}
 pub(crate) enum Patience {
     /// Until it is free.
     Unlimited,
-    /// At most so long. (The clock is the wall clock: POSIX knows no other here. Setting it moves the end of the wait.)
+    /// At most so long.
     For(Duration),
     /// Not at all.
     None,
@@ -77,9 +87,9 @@ impl RobustMutex {
             // SAFETY: as above.
             Patience::None => unsafe { libc::pthread_mutex_trylock(mutex) },
             Patience::For(span) => {
-                let end = wall_clock_after(span);
+                let end = clock_after(span)?;
                 // SAFETY: as above, and `end` lives longer than the call.
-                unsafe { libc::pthread_mutex_timedlock(mutex, &raw const end) }
+                unsafe { pthread_mutex_clocklock(mutex, libc::CLOCK_MONOTONIC, &raw const end) }
             }
         };
         match outcome {
@@ -112,12 +122,13 @@ impl Drop for UnlockOnDrop<'_> {
     }
 }
 
-fn wall_clock_after(span: Duration) -> libc::timespec {
-    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(span);
-    libc::timespec {
+/// By the clock that nobody sets.
+fn clock_after(span: Duration) -> io::Result<libc::timespec> {
+    let end = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?).saturating_add(span);
+    Ok(libc::timespec {
         tv_sec: libc::time_t::try_from(end.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(end.subsec_nanos()),
-    }
+    })
 }
 
 fn check(error: libc::c_int) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! **How it works.** A [ring](super::ring) of bytes. Who writes holds one lock, who reads another, so a writer and a
 //! reader do not meet. While messages flow nobody enters the kernel. Who finds the ring empty (or full) looks
-//! again for some microseconds, and then sleeps on a futex.
+//! again some times, and then sleeps on a futex.
 //!
 //! **Who is killed hurts nobody.** The locks are robust: a dead holder's lock goes to the next one. All that it may have been
 //! doing is one of these: before its store, and nothing has happened (the message was not put, or is still there for somebody
@@ -12,10 +12,10 @@
 //! that a waker who dies half-way leaves it to the next one. (Pipes, sockets and semaphores that carry tokens lose a
 //! token with a process that is killed between two system calls; this is why it is none of them.)
 //!
-//! **What it costs.** Some 100 ns for a short message that is put and got; a system call on either side when one had to sleep.
-//! All sleepers are woken, not one: the one might be killed before it acts.
+//! **What it costs.** Two copies of a message, and a system call on either side when one had to sleep. `cargo bench -p lab` has
+//! figures for the queue and the pool. All sleepers are woken, not one: the one might be killed before it acts.
 //!
-//! **Where it breaks.** A process that is *stopped* (SIGSTOP) in the fraction of a microsecond in which it holds a lock holds up its side of
+//! **Where it breaks.** A process that is *stopped* (SIGSTOP) in the moment in which it holds a lock holds up its side of
 //! the channel until it goes on or is killed, time limits included.
 //!
 //! **Bounds.** As many messages and bytes as it was made for; then [`Refused::Full`].
@@ -41,7 +41,7 @@ const READERS_SLEEP: usize = 2;
 const WRITERS_SLEEP: usize = 3;
 const WORDS: usize = 4;
 
-/// Who has to wait looks so often again before it sleeps: some microseconds, less than sleeping and waking cost.
+/// Who has to wait looks so often again before it sleeps: to sleep and be woken costs more than a short wait.
 const LOOKS: u32 = 100;
 
 /// The channel. It may be used by many threads and processes at once; clones of it are made by sharing a reference, by forking, or

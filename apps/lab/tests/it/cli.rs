@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use crate::program::{Run, lab};
@@ -38,6 +40,10 @@ fn an_unknown_name_lists_the_right_ones() {
         assert_eq!((ended.stderr.lines().count(), ended.stdout.as_str()), (1, ""));
     }
     assert_eq!(lab(&["run"]).code, Some(2));
+    // what is no text is no name either
+    let mut bytes = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let ended = bytes.arg(OsStr::from_bytes(b"\xff")).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert_eq!(ended.unwrap().code(), Some(2));
 }
 
 #[test]

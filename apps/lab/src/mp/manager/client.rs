@@ -128,7 +128,8 @@ impl Connection {
 
     fn answer(&self, limit: Limit) -> Result<Reply, Error> {
         let timeout = limit.and_then(|limit| limit.checked_add(ANSWER_MAX));
-        self.stream.set_read_timeout(timeout).map_err(Error::System)?;
+        // (asked already: with any error the answer is still to come, and this connection is of no use)
+        self.stream.set_read_timeout(timeout).map_err(|_| Error::Gone)?;
         match messages::receive(&self.stream).map_err(|_| Error::Gone)? {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(reply),

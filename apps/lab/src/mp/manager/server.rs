@@ -1,6 +1,6 @@
 //! The manager's process: a thread for each client.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -54,17 +54,18 @@ pub(super) fn serve(listener: &UnixListener, secret: [u8; SECRET]) -> io::Result
     }
 }
 
-/// Closes what this process inherited. (A copy of a parent's pipe, kept here, would hide its end from whoever reads it.)
+/// Closes the files that this process inherited. (A copy of a parent's pipe, kept here, would hide its end from whoever reads it.)
+/// Their numbers stay taken: copies of the parent's values own them, and none of those is to meet a client's connection.
 fn keep_only(listener: &UnixListener) -> io::Result<()> {
     let numbers: Vec<i32> = fs::read_dir("/proc/self/fd")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|number| *number > 2 && *number != listener.as_raw_fd())
         .collect();
+    // (it gets the directory's number, which is free again)
+    let nothing = File::open("/dev/null")?;
     for number in numbers {
-        // (the directory's own descriptor is closed by now: it has no owner either)
-        if fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok() {
-            // their owners are copies of the parent's values, which nobody uses or drops in this process
-            drop(common::descriptor::adopt(number));
+        if number != nothing.as_raw_fd() {
+            common::descriptor::replace(number, nothing.as_fd())?;
         }
     }
     Ok(())

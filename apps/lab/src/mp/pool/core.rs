@@ -256,12 +256,11 @@ impl<R: DeserializeOwned> State<'_, R> {
         self.finish(message.number, outcome);
     }
 
-    /// The task with this number is done, or has failed. `false`: it was so before.
-    pub(super) fn finish(&mut self, number: u32, outcome: Outcome<R>) -> bool {
-        let Some(job) = self.jobs.remove(&number) else { return false };
+    /// The task with this number is done, or has failed. (If it was so before, nothing happens.)
+    pub(super) fn finish(&mut self, number: u32, outcome: Outcome<R>) {
+        let Some(job) = self.jobs.remove(&number) else { return };
         self.deaths = 0;
         self.finished.push_back((job.sink, outcome));
-        true
     }
 
     pub(super) fn looked_after(&mut self) {

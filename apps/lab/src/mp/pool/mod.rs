@@ -22,8 +22,8 @@
 //! that task's `get()` never returns.) Which task it was is known: a worker notes its number before it takes it out of
 //! the queue, and tears the note up when the result is in the other one. A task is never run a second time.
 //!
-//! **What it costs.** A task that is given alone costs some microseconds, most of it for waking somebody. [`Pool::map`] sends some hundred or
-//! thousand in a message, and a task some 10 ns. `cargo bench -p lab` has figures, beside Python's.
+//! **What it costs.** For a task that is given alone a worker is woken, and the parent for its result. [`Pool::map`] sends many in a
+//! message, and wakes as seldom. `cargo bench -p lab` has figures for both, beside Python's.
 //!
 //! **Where it breaks.** It belongs to one process with one thread. A result that nobody collects keeps its place in the queue until
 //! the parent calls into the pool again. A worker that was *stopped* (SIGSTOP) is not dead: its task waits.

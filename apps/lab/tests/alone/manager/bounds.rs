@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 use lab::mp::manager::{
@@ -107,7 +108,10 @@ fn the_server_keeps_nothing_of_its_parent() {
     let manager = Manager::start().unwrap();
     drop(others);
     assert_eq!(mine.read(&mut [0]).unwrap(), 0, "the end is seen, though the server was forked with a copy");
-    manager.lock().unwrap();
+    let _held = manager.lock().unwrap().acquire(LONG).unwrap();
+    // a value that owns the number there, a copy of ours, must not come to own a connection
+    let number = format!("/proc/{}/fd/{}", manager.pid(), mine.as_raw_fd());
+    assert_eq!(fs::read_link(number).unwrap().to_str(), Some("/dev/null"));
 }
 
 fn nothing_is_left_of_a_manager() {
