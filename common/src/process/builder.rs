@@ -77,7 +77,7 @@ impl<'a> Builder<'a> {
 
     /// Starts it as this program anew, which runs the [`Entry`](super::Entry) of this name with these arguments. For a process with threads,
     /// and for one that is to inherit nothing: its memory is fresh, and its descriptors are stdin, stdout, stderr and what
-    /// was [passed](Self::pass).
+    /// was [passed](Self::pass) (and what this program was started with itself: only what is opened close-on-exec, as Rust does, stays here).
     ///
     /// # Errors
     /// The program did not call [`spawned`](super::spawned) first or has no such entry; the arguments cannot be serialised;

@@ -88,6 +88,12 @@ impl Process {
         let number = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = match pidfd_open(number, PidfdFlags::empty()) {
             Ok(descriptor) => descriptor,
+            // (its number may be somebody else's by now)
+            Err(rustix::io::Errno::SRCH) => {
+                return Err(io::Error::other(
+                    "it has ended and nobody knows how: this program ignores SIGCHLD",
+                ));
+            }
             Err(e) => {
                 // no descriptor is left: a child that cannot be looked after must not be
                 let _ = kill(pid, Signal::SIGKILL);

@@ -78,6 +78,9 @@ pub fn spawned(entries: &'static [Entry]) -> Option<i32> {
     let argument = env::args_os().nth(1)?;
     let letter: RawFd = argument.to_str()?.strip_prefix(FLAG)?.parse().ok()?;
     Some(builder::run(|| {
+        if letter <= 2 {
+            return Err(io::Error::other(format!("{FLAG}N is for the program's own use")));
+        }
         let (letter, inherited) = open(descriptor::adopt(letter))?;
         if letter.daemon_of.is_some_and(|parent| !die_with(Pid::from_raw(parent))) {
             return Ok(0);
