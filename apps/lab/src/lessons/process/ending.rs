@@ -49,7 +49,8 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
     stage.says(
         "parent",
         format_args!(
-            "exit code {code:?}; the grandchild {}",
+            "exit code {}; the grandchild {}",
+            told(code),
             if orphaned { "still runs" } else { "is gone" }
         ),
     );
@@ -64,18 +65,22 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
         .fact("grandchild_ended", ended)
         .fact("lock_owner_died", owner_died)
         .say(format!(
-            "Exit code {code:?}: ended by signal 15. Its destructor {}.",
+            "The child's exit code was {}{}. Its destructor {}.",
+            told(code),
+            if code == Some(-15) { ": signal 15 ended it" } else { "" },
             if tidied { "ran" } else { "did not run" }
         ))
         .say(format!(
-            "Its own child {}; whoever may send it a signal can end it, parent or not.",
-            if orphaned { "lived on" } else { "was gone" }
+            "Its own child {}, and {}.",
+            if orphaned { "lived on" } else { "was gone" },
+            if ended { "the grandparent ended it" } else { "the grandparent could not end it" }
         ))
         .say(format!(
             "The lock that it held went to the next one, who was {} that its holder died.",
             if owner_died { "told" } else { "not told" }
         ))
-        .shown(code == Some(-15) && !tidied && orphaned && owner_died))
+        .note("To end a process takes a permission (the same user's, for example), not parentage.")
+        .shown(code == Some(-15) && !tidied && orphaned && ended && owner_died))
 }
 
 pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
@@ -106,10 +111,11 @@ pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
     }
     let by_signal: Vec<i32> = codes.iter().copied().filter(|code| *code < 0).map(|code| -code).collect();
     Ok(saw
-        .say(format!("Exit codes {codes:?}: below zero are those that a signal ended, here {by_signal:?}."))
+        .say(format!("Exit codes {codes:?}: those below zero by the signals {by_signal:?}."))
         .say(format!(
-            "While it runs, there is {}.",
-            if while_it_runs.is_none() { "none" } else { "one already" }
+            "While a child still ran, it had {}.",
+            if while_it_runs.is_none() { "no exit code" } else { "an exit code already" }
         ))
         .shown(codes == [0, 3, process::PANICKED, -15, -9, -6] && while_it_runs.is_none()))
 }
+        .note("A process that a signal ended has no code of its own: the signal's number, below zero, stands for it.")

@@ -79,9 +79,11 @@ fn start(stage: &Stage) -> Result<Saw, Failure> {
         .fact("exit_code", code)
         .fact("parent_line_before_child_end", before_its_end)
         .say(format!(
-            "The parent's line came {order} the child's last one: starting a process does not wait for it."
+            "The parent's line came {order} the child's last one; the child ended with exit code {}.",
+            told(code)
         ))
-        .say("The arguments were simply there: a forked child has a copy of its parent's memory.")
+        .note("Starting a process does not wait for it.")
+        .note("Nobody sent the arguments: a forked child has a copy of its parent's memory.")
         .shown(before_its_end && code == Some(0)))
 }
 
@@ -95,10 +97,12 @@ fn join(stage: &Stage) -> Result<Saw, Failure> {
         .fact("exit_code", code)
         .fact("parent_line_after_child_end", after_its_end)
         .say(format!(
-            "The parent's line came {order} the child's last one: join waits until the child has ended."
+            "The parent's line came {order} the child's last one; join gave the exit code {}.",
+            told(code)
         ))
         .shown(after_its_end && code == Some(0)))
 }
+        .note("Join waits until the child has ended, and not for anything else.")
 
 fn timeout(stage: &Stage) -> Result<Saw, Failure> {
     let (mut go, wait) = UnixStream::pair()?;
@@ -126,7 +130,7 @@ fn timeout(stage: &Stage) -> Result<Saw, Failure> {
             if too_early.is_none() { "nothing, because the child still ran" } else { "an exit code" },
             told(code),
         ))
-        .say("In Python both give back None, and only `exitcode` tells whether the child has ended.")
+        .note("In Python both give back None, and only `exitcode` tells whether the child has ended.")
         .shown(on_time && code == Some(0)))
 }
 
@@ -157,7 +161,7 @@ fn info(stage: &Stage) -> Result<Saw, Failure> {
         .fact("alive", [alive, afterwards])
         .fact("exit_code", child.exit_code())
         .say(format!("The child, {name}, was process {pid}; while it ran, is_alive said {alive}, and then {afterwards}."))
-        .say("(The tutorials print `p.is_alive` without brackets: that is the method, which counts as true for ever.)")
+        .note("The tutorials print `p.is_alive` without brackets: that is the method itself, and not its answer.")
         .shown(same && alive && !afterwards))
 }
 
@@ -195,7 +199,7 @@ fn cost(stage: &Stage) -> Result<Saw, Failure> {
     let spawns = median(|| Builder::new().spawn("nothing", &())?.join(None).map(drop))?;
     for (what, time) in [("a thread", threads), ("a process by fork", forks), ("a process by spawn", spawns)]
     {
-        stage.says("parent", format_args!("{what}: {:.0} us to start it and wait for its end", micros(time)));
+        stage.says("parent", format_args!("{what}: {:.0} µs to start it and wait for its end", micros(time)));
     }
     let ratio = |time: Duration| time.as_secs_f64() / threads.as_secs_f64().max(1e-9);
     Ok(Saw::new()
@@ -203,7 +207,7 @@ fn cost(stage: &Stage) -> Result<Saw, Failure> {
         .fact("fork_us", micros(forks))
         .fact("spawn_us", micros(spawns))
         .say(format!("Started and waited for, the median of {STARTS}: a forked process took {:.1} times as long as a thread, a spawned one {:.0} times.", ratio(forks), ratio(spawns)))
-        .say("A fork copies the list of pages, not the pages; a spawn loads the program anew."))
+        .note("A fork copies the list of pages, not the pages; a spawn loads the program anew."))
 }
 
 fn median(mut start: impl FnMut() -> io::Result<()>) -> io::Result<Duration> {
