@@ -11,7 +11,7 @@ use common::process::{self, Builder};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 
-use super::told;
+use super::{reap_if_adopted, told};
 use crate::lesson::Saw;
 use crate::stage::Stage;
 
@@ -55,9 +55,11 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
         ),
     );
     // a signal needs a permission, not a child
-    let ended = kill(grandchild, Signal::SIGKILL).is_ok();
+    let killed = kill(grandchild, Signal::SIGKILL).is_ok();
     drop(theirs);
-    let _ = ready.read(&mut pid)?;
+    // its end of the stream is closed: it has come to its end
+    let ended = killed && ready.read(&mut pid)? == 0;
+    reap_if_adopted(grandchild);
     Ok(Saw::new()
         .fact("exit_code", code)
         .fact("tidied_up", tidied)
@@ -116,6 +118,6 @@ pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
             "While a child still ran, it had {}.",
             if while_it_runs.is_none() { "no exit code" } else { "an exit code already" }
         ))
+        .note("A process that a signal ended has no code of its own: the signal's number, below zero, stands for it.")
         .shown(codes == [0, 3, process::PANICKED, -15, -9, -6] && while_it_runs.is_none()))
 }
-        .note("A process that a signal ended has no code of its own: the signal's number, below zero, stands for it.")

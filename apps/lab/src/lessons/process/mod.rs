@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::process::Builder;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 
 use crate::lesson::{Example, Lesson, Saw};
 use crate::stage::Stage;
@@ -70,7 +72,7 @@ fn work(stage: &Stage, name: &str, age: u32, more: &[(&str, u32)]) {
 }
 
 fn start(stage: &Stage) -> Result<Saw, Failure> {
-    let child = Builder::new().fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
+    let child = Builder::new().daemon(true).fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
     stage.says("parent", "goes on at once");
     let code = child.join(None)?;
     let before_its_end = stage.first_of("parent") < stage.last_of("child");
@@ -88,7 +90,7 @@ fn start(stage: &Stage) -> Result<Saw, Failure> {
 }
 
 fn join(stage: &Stage) -> Result<Saw, Failure> {
-    let child = Builder::new().fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
+    let child = Builder::new().daemon(true).fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
     let code = child.join(None)?;
     stage.says("parent", "goes on after the child");
     let after_its_end = stage.first_of("parent") > stage.last_of("child");
@@ -100,13 +102,13 @@ fn join(stage: &Stage) -> Result<Saw, Failure> {
             "The parent's line came {order} the child's last one; join gave the exit code {}.",
             told(code)
         ))
+        .note("Join waits until the child has ended, and not for anything else.")
         .shown(after_its_end && code == Some(0)))
 }
-        .note("Join waits until the child has ended, and not for anything else.")
 
 fn timeout(stage: &Stage) -> Result<Saw, Failure> {
     let (mut go, wait) = UnixStream::pair()?;
-    let child = Builder::new().fork(|| {
+    let child = Builder::new().daemon(true).fork(|| {
         let mut wait = &wait;
         wait.read_exact(&mut [0])
     })?;
@@ -136,7 +138,7 @@ fn timeout(stage: &Stage) -> Result<Saw, Failure> {
 
 fn info(stage: &Stage) -> Result<Saw, Failure> {
     let (mut go, wait) = UnixStream::pair()?;
-    let child = Builder::new().fork(|| {
+    let child = Builder::new().daemon(true).fork(|| {
         for tick in 1..=5 {
             stage.says("child", format_args!("tick {tick}"));
             stage.pause(Duration::from_millis(300));
@@ -167,7 +169,7 @@ fn info(stage: &Stage) -> Result<Saw, Failure> {
 
 fn tasks(stage: &Stage) -> Result<Saw, Failure> {
     let task = |who: &'static str| {
-        Builder::new().name(who).fork(move || {
+        Builder::new().name(who).daemon(true).fork(move || {
             for verse in 1..=3 {
                 stage.says(who, format_args!("verse {verse}"));
                 stage.pause(Duration::from_secs(1));
@@ -223,6 +225,12 @@ fn median(mut start: impl FnMut() -> io::Result<()>) -> io::Result<Duration> {
 
 fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
+}
+
+/// Whoever is process 1, as in a container, or has asked for it, gets the orphans, and has to wait for them.
+fn reap_if_adopted(orphan: Pid) {
+    // (an error: somebody else got it)
+    let _ = waitpid(orphan, None);
 }
 
 /// An exit code, for a sentence.
