@@ -60,10 +60,10 @@ pub enum Verb {
 
 /// How to run.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "lab run [OPTIONS] LESSON[/EXAMPLE]...\n       lab run [OPTIONS] --all")]
 pub struct RunOptions {
     /// LESSON or LESSON/EXAMPLE, as many as you like
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "LESSON")]
     pub lessons: Vec<String>,
 
     /// Run everything, in less than a minute

@@ -42,8 +42,10 @@ pub struct Example {
 pub struct Saw {
     /// By name.
     pub facts: Map<String, Value>,
-    /// Two or three sentences.
+    /// Two or three sentences, each made from what happened.
     pub said: Vec<String>,
+    /// What is so whatever happened: why, and how it is in Python.
+    pub notes: Vec<&'static str>,
     /// What the example is for was seen.
     pub shown: bool,
 }
@@ -58,7 +60,7 @@ impl Saw {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { facts: Map::new(), said: Vec::new(), shown: true }
+        Self { facts: Map::new(), said: Vec::new(), notes: Vec::new(), shown: true }
     }
 
     /// A fact. (What cannot be written as JSON is `null`.)
@@ -68,10 +70,17 @@ impl Saw {
         self
     }
 
-    /// A sentence.
+    /// A sentence on what was seen. (A text that stands in the program already has not been seen: that is a [`Self::note`].)
     #[must_use]
-    pub fn say(mut self, sentence: impl Into<String>) -> Self {
-        self.said.push(sentence.into());
+    pub fn say(mut self, sentence: String) -> Self {
+        self.said.push(sentence);
+        self
+    }
+
+    /// A sentence beside it.
+    #[must_use]
+    pub fn note(mut self, sentence: &'static str) -> Self {
+        self.notes.push(sentence);
         self
     }
 

@@ -23,3 +23,4 @@ pub mod subprocess;
 mod together;
 pub mod tour;
 mod watched;
+mod wrap;

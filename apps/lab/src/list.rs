@@ -22,7 +22,11 @@ pub fn list(json: bool) -> Result<ExitCode, Failure> {
             text += &format!("{:<11} {}\n", lesson.name, lesson.title);
             text += &format!("{:<11}   {}\n", "", names.join(", "));
         }
-        text += "\nlab run LESSON or LESSON/EXAMPLE runs one, lab run --all runs everything, lab show LESSON explains it\n";
+        text += "\n\
+                 lab tour               walks through all lessons, in this order\n\
+                 lab show process       what a lesson demonstrates, and what to look for\n\
+                 lab run process        all examples of a lesson; lab run --all: of all lessons\n\
+                 lab run process/join   one example\n";
     }
     report::printed(io::stdout().write_all(text.as_bytes()))?;
     Ok(ExitCode::from(DONE))

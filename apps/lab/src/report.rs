@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::lesson::{Example, Lesson, Saw};
 use crate::stage::{Event, Stage};
+use crate::wrap;
 
 /// What an example left behind that was not there before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -27,10 +28,14 @@ struct Told<'a> {
     /// More happened than is told.
     cut: bool,
     saw: &'a [String],
+    notes: &'a [&'static str],
     facts: &'a Map<String, Value>,
     shown: bool,
     left_behind: LeftBehind,
 }
+
+/// What the events of a run are made of.
+const COLUMNS: &str = "       time  who          process   what\n";
 
 /// What stands above a run.
 pub(crate) fn heading(lesson: &Lesson, example: &Example) -> String {
@@ -38,17 +43,23 @@ pub(crate) fn heading(lesson: &Lesson, example: &Example) -> String {
     // NO_COLOR means: no decoration, https://no-color.org
     let plain = !io::stdout().is_terminal() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if plain {
-        format!("{name}: {}\n", example.about)
+        format!("{name}: {}\n{COLUMNS}", example.about)
     } else {
-        format!("\x1b[1m{name}\x1b[0m: {}\n", example.about)
+        format!("\x1b[1m{name}\x1b[0m: {}\n{COLUMNS}", example.about)
     }
 }
 
 /// What stands below it.
 pub(crate) fn ending(stage: &Stage, saw: &Saw) -> String {
     let more = if stage.is_full() { "  (more happened than is remembered)\n" } else { "" };
-    let said: String = saw.said.iter().map(|sentence| format!("  - {sentence}\n")).collect();
-    format!("{more}what you saw:\n{said}\n")
+    let width = wrap::width();
+    let listed = |sentences: &mut dyn Iterator<Item = &str>| -> String {
+        sentences.map(|sentence| wrap::wrap("  - ", sentence, 4, width)).collect()
+    };
+    let said = listed(&mut saw.said.iter().map(String::as_str));
+    let notes = listed(&mut saw.notes.iter().copied());
+    let know = if notes.is_empty() { "" } else { "good to know:\n" };
+    format!("{more}what you saw:\n{said}{know}{notes}\n")
 }
 
 /// The line.
@@ -65,6 +76,7 @@ pub(crate) fn json(
         events: stage.events(),
         cut: stage.is_full(),
         saw: &saw.said,
+        notes: &saw.notes,
         facts: &saw.facts,
         shown: saw.shown,
         left_behind,

@@ -7,6 +7,10 @@ use common::exit::{DONE, Failure};
 
 use crate::lessons;
 use crate::report;
+use crate::wrap;
+
+/// Where the text beside a command begins.
+const COLUMN: usize = 35;
 
 /// Says what a lesson demonstrates, what to look for, and where its code is.
 ///
@@ -14,12 +18,16 @@ use crate::report;
 /// There is no such lesson, or stdout cannot be written.
 pub fn show(name: &str) -> Result<ExitCode, Failure> {
     let (lesson, examples) = lessons::find(name)?;
-    let mut text = format!("{}: {}\n\n{}\n\n", lesson.name, lesson.title, lesson.about);
-    text += &format!("What to look for: {}\n\nThe code: {}\n\nExamples:\n", lesson.look_for, lesson.file);
+    let width = wrap::width();
+    let mut text = wrap::wrap(&format!("{}: ", lesson.name), lesson.title, 0, width);
+    text += &format!("\n{}\n", wrap::wrap("", lesson.about, 0, width));
+    text += &format!("{}\n", wrap::wrap("What to look for: ", lesson.look_for, 0, width));
+    text += &format!("The code: {}\n\nExamples, with their numbers in docs/tutorials.md:\n", lesson.file);
     for example in examples {
         let command = format!("lab run {}/{}", lesson.name, example.name);
         let rows: Vec<String> = example.rows.iter().map(ToString::to_string).collect();
-        text += &format!("  {command:<32} {} (in the tutorials: {})\n", example.about, rows.join(", "));
+        let about = format!("{} ({})", example.about, rows.join(", "));
+        text += &wrap::wrap(&format!("  {command:<32} "), &about, COLUMN, width);
     }
     report::printed(io::stdout().write_all(text.as_bytes()))?;
     Ok(ExitCode::from(DONE))

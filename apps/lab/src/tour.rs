@@ -10,6 +10,7 @@ use crate::lesson::Lesson;
 use crate::lessons::{self, LESSONS};
 use crate::report;
 use crate::run::{Outcome, complain, run_one};
+use crate::wrap;
 
 /// Walks through the lessons. On a terminal it waits between them for the reader; without one it goes straight on.
 ///
@@ -47,8 +48,11 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
 fn introduction(number: usize, lesson: &Lesson) -> String {
     let Lesson { name, title, about, look_for, file, .. } = lesson;
     let heading = format!("lesson {} of {}, {name}: {title}", number + 1, LESSONS.len());
-    let line = "=".repeat(heading.chars().count());
-    format!("{heading}\n{line}\n{about}\nWhat to look for: {look_for}\nThe code: {file}\n\n")
+    let width = wrap::width();
+    let line = "=".repeat(heading.chars().count().min(width));
+    let (about, look_for) =
+        (wrap::wrap("", about, 0, width), wrap::wrap("What to look for: ", look_for, 0, width));
+    format!("{}{line}\n{about}{look_for}The code: {file}\n\n", wrap::wrap("", &heading, 0, width))
 }
 
 /// Asks the reader; the end of the input is a no.

@@ -113,11 +113,11 @@ fn by_a_thread(stage: &Stage) -> Result<Saw, Failure> {
             "{name} spoke {lines} times; afterwards main's own object had counted {}.",
             speaker.spoken
         ))
-        .say(if one_process {
-            "Every line has the same process number: the thread worked on main's object itself."
-        } else {
-            "But not all lines have the same process number."
-        })
+        .say(format!(
+            "{} the same process number.",
+            if one_process { "Every line has" } else { "Not all lines have" }
+        ))
+        .note("A thread works on main's object itself.")
         .shown(one_process && lines == THREAD_ROUNDS && speaker.spoken == THREAD_ROUNDS))
 }
 
@@ -137,7 +137,7 @@ fn by_a_process(stage: &Stage) -> Result<Saw, Failure> {
             child.name(),
             speaker.spoken
         ))
-        .say("The child had a copy of the object. What is to come back has to be sent: queue/process, pipe/duplex.")
+        .note("The child had a copy of the object. What is to come back has to be sent: queue/process, pipe/duplex.")
         .shown(code == Some(0) && lines == PROCESS_ROUNDS && speaker.spoken == 0))
 }
 
@@ -153,11 +153,11 @@ fn without_end(stage: &Stage) -> Result<Saw, Failure> {
     child.terminate()?;
     let code = child.join(None)?;
     let lines = lines_of(stage, &child);
-    stage.says("main", format_args!("{} is ended: exit code {code:?}", child.name()));
     let ended_by = match code {
         Some(-15) => "signal 15 ended it".to_owned(),
         other => format!("its exit code was {other:?}"),
     };
+    stage.says("main", format_args!("{} is ended: {ended_by}", child.name()));
     Ok(Saw::new()
         .fact("lines", lines)
         .fact("alive_before", alive)
@@ -166,7 +166,7 @@ fn without_end(stage: &Stage) -> Result<Saw, Failure> {
             "{} had spoken {lines} times while main spoke {rounds} times; then {ended_by}.",
             child.name()
         ))
-        .say("Nothing in such an object comes to an end: in the tutorials somebody has to press Ctrl-C.")
+        .note("Nothing in such an object comes to an end: in the tutorials somebody has to press Ctrl-C.")
         .shown(alive && code == Some(-15) && lines >= ENOUGH))
 }
 

@@ -86,10 +86,13 @@ fn detected(stage: &Stage) -> Result<Saw, Failure> {
         .fact("balances", balances)
         .say(what)
         .say(format!(
-            "Who found it gave its lock back, so both could do their work: the accounts hold {} and {}. Without that look both \
-             would wait for ever, and no busy CPU would show it.",
+            "Both threads ended, and the accounts hold {} and {}.",
             balances[0], balances[1]
         ))
+        .note(
+            "Whoever finds a circle gives its lock back, so the other one can go on. Without that look both would wait for ever, \
+             and no busy CPU would show it.",
+        )
         .shown(circles.len() == 1 && balances == [BALANCE; 2]))
 }
 
@@ -118,9 +121,8 @@ fn ordered(stage: &Stage) -> Result<Saw, Failure> {
             "{done} transfers by two threads in opposite directions, {deadlocks} deadlocks; the accounts hold {} and {}.",
             balances[0], balances[1]
         ))
-        .say(
-            "Both lock account 0 first, so who holds lock 1 waits for nobody, and no circle can close. That is the cure, and it \
-             costs nothing.",
+        .note(
+            "Both lock account 0 first, so who holds lock 1 waits for nobody, and no circle can close: that is the whole cure.",
         )
         .shown(deadlocks == 0 && done == 2 * ROUNDS && balances == [BALANCE; 2]))
 }

@@ -80,7 +80,7 @@ fn in_a_thread(stage: &Stage) -> Result<Saw, Failure> {
     let place = if theirs.address == ours.address { "the same address" } else { "another address" };
     Ok(facts("main", ours, "thread", theirs)
         .say(format!("The thread made it {}, and main sees {} at {place}.", theirs.age, ours.age))
-        .say("Nothing was sent: both have the same memory. (When both change it at once, see race/lost.)")
+        .note("Nothing was sent: both have the same memory. (When both change it at once, see race/lost.)")
         .shown(theirs == ours && ours.age == INITIAL + 1))
 }
 
@@ -93,7 +93,7 @@ fn in_a_process(stage: &Stage) -> Result<Saw, Failure> {
     let place = if same_address { "both at the same address" } else { "at different addresses" };
     Ok(facts("parent", ours, "child", theirs)
         .say(format!("The child has {}, the parent {}, {place}.", theirs.age, ours.age))
-        .say("An address is a place in one process's memory, and the child has a copy of its parent's.")
+        .note("An address is a place in one process's memory, and the child has a copy of its parent's.")
         .shown(same_address && ours.age == INITIAL && theirs.age == INITIAL + 1))
 }
 
@@ -111,9 +111,10 @@ fn in_a_spawned_process(stage: &Stage) -> Result<Saw, Failure> {
         .fact("forked_age", forked.age)
         .say(format!("The parent had made it {}, and the forked child made that {}.", ours.age, forked.age))
         .say(format!(
-            "The spawned one came to {}: it is the program anew, which begins with {INITIAL}.",
+            "The spawned one, which adds 1 as well, came to {}.",
             spawned.age
         ))
+        .note("A forked child goes on with its parent's value. A spawned one is the program anew, which begins with 22.")
         .shown(ours.age == CHANGED && forked.age == CHANGED + 1 && spawned.age == INITIAL + 1))
 }
 

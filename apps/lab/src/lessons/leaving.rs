@@ -36,7 +36,7 @@ pub(super) fn joined(stage: &Stage) -> Result<Saw, Failure> {
     let order = if last { "after" } else { "before" };
     Ok(facts(code, done)
         .say(format!("The thread's last line {what}, and main returned {order} it, with exit code {code}."))
-        .say("That was join. (Python joins all threads at the end of the program by itself, if they are no daemons.)")
+        .note("That was join. Python joins all threads that are no daemons by itself when the program ends; Rust does not.")
         .shown(done && last && code == 0))
 }
 
@@ -52,9 +52,8 @@ pub(super) fn not_joined(stage: &Stage) -> Result<Saw, Failure> {
             LONG.as_secs(),
             took.as_secs_f64()
         ))
-        .say(format!(
-            "The thread's last line {what}: when main returns, a Rust program ends, with all of its threads."
-        ))
+        .say(format!("The thread's last line {what}."))
+        .note("When main returns, a Rust program ends, with all of its threads. A Python program would wait for them.")
         .shown(!done && stage.first_of("thread").is_some() && code == 0))
 }
 

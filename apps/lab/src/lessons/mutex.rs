@@ -67,7 +67,7 @@ fn correct(stage: &Stage) -> Result<Saw, Failure> {
         .fact("expected", EXPECTED)
         .fact("got", got)
         .say(format!("{} of {}: {all}.", show_count(got), show_count(EXPECTED)))
-        .say(
+        .note(
             "In Rust the number is inside the lock: without holding it nobody can reach it, and the guard gives it back when it \
              goes out of scope. An acquire without its release cannot be written by mistake.",
         )
@@ -120,10 +120,13 @@ fn api(stage: &Stage) -> Result<Saw, Failure> {
         .fact("locked_twice", twice)
         .say(if held_back { times } else { "A lock was got that somebody else held.".to_owned() })
         .say(format!(
-            "The standard library's Mutex has no time limit; common::lock::Lock has one. Locking twice was {}: a Mutex may wait \
-             for itself for ever then.",
+            "Locking twice in the same thread was {}.",
             if refused { "an error" } else { "allowed" }
         ))
+        .note(
+            "That is common::lock::Lock. The standard library's Mutex has no time limit, and who locks it twice may wait for \
+             ever, for itself.",
+        )
         .shown(held_back && refused))
 }
 

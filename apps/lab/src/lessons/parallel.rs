@@ -59,7 +59,11 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
             let who = plural(count as u64, unit).replace("processs", "processes");
             stage.says(
                 "main",
-                format!("{who}: {} in {}, {speed_up:.2} ×", show_count(primes), show_duration(span)),
+                format!(
+                    "{who}: {} primes in {}, {speed_up:.2} times as fast as one thread",
+                    show_count(primes),
+                    show_duration(span)
+                ),
             );
             all.push(Measured { unit, count, primes, ms, speed_up });
         }
@@ -95,7 +99,7 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
     Ok(saw
         .say(what)
         .say(format!("{} threads on {}: {twice:.2} times as fast as one.", 2 * most, plural(usable as u64, "CPU")))
-        .say(
+        .note(
             "\"Threads are useless, use processes\" is about CPython's interpreter lock, which lets one thread at a time compute; \
              its builds without that lock (from 3.13 on) have left it behind, and Rust never had one.",
         )

@@ -58,9 +58,11 @@ fn duplex(stage: &Stage) -> Result<Saw, Failure> {
         .fact("greeting", &greeting)
         .fact("exit_code", code)
         .say(format!(
-            "A list went one way and a dictionary the other, and both {whole}, Chinese text among it."
+            "A list went one way and a dictionary with Chinese text the other way, and both {whole}."
         ))
-        .say("Each direction has its own type: an end that sends books cannot be sent a greeting by mistake.")
+        .note(
+            "Each direction has its own type: an end that sends books cannot be sent a greeting by mistake.",
+        )
         .shown(fine))
 }
 
@@ -89,21 +91,25 @@ fn end(stage: &Stage) -> Result<Saw, Failure> {
     let with_a_copy = receiver.poll(limit).map_err(Failure::failed)?;
     stage.says("parent", format_args!("the child has gone; our own copy of its end is open: {with_a_copy}"));
     sender.close();
-    let ended = receiver.recv();
-    stage.says("parent", format_args!("the copy is closed: {ended:?}"));
-    let is_end = matches!(ended, Err(GetError::Ended));
+    let is_end = matches!(receiver.recv(), Err(GetError::Ended));
+    stage.says(
+        "parent",
+        format_args!("the copy is closed: {}", if is_end { "this is the end" } else { "not the end" }),
+    );
     Ok(Saw::new()
         .fact("first", first)
         .fact("something_while_open", while_open)
         .fact("something_with_a_forgotten_copy", with_a_copy)
         .fact("ended", is_end)
         .say(format!(
-            "One receive too many {} while the other end was open, in the child and then in a forgotten copy.",
-            if while_open || with_a_copy { "did NOT wait" } else { "would have waited for ever" }
+            "For one receive too many there was {} while the other end was open, {limit:?} long in the child and {limit:?} \
+             long in a forgotten copy.",
+            if while_open || with_a_copy { "SOMETHING" } else { "nothing" }
         ))
         .say(format!(
-            "When the last copy was closed it {}: who closes the ends that it does not use never hangs there.",
-            if is_end { "was told that this is the end" } else { "was NOT told the end" }
+            "When the last copy was closed, the answer was {}.",
+            if is_end { "that this is the end" } else { "NOT that this is the end" }
         ))
+        .note("A receive would have waited for ever while anybody had the other end open: so everybody closes the ends that are not its own.")
         .shown(first == 1 && !while_open && !with_a_copy && is_end && code == Some(0)))
 }

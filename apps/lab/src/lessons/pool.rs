@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::process::{Builder, Inherited, usable_cpus};
+use common::units::plural;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -95,7 +96,8 @@ fn basic(stage: &Stage) -> Result<Saw, Failure> {
             pids.len(),
             different.len()
         ))
-        .say(format!("{were} there before the first task: adding a task makes no process."))
+        .say(format!("{were} there before the first task."))
+        .note("The tutorials say that adding a task makes a process: all workers are made with the pool.")
         .shown(pids.len() == 10 && different.len() <= 3 && most <= 3 && all_were_there))
 }
 
@@ -140,10 +142,11 @@ fn queueing(stage: &Stage) -> Result<Saw, Failure> {
         .fact("tasks_of_pid", &of_pid)
         .say(format!(
             "{at_once} tasks for 3 workers were taken without waiting, {most} µs at most for each; then 6 stood in the queue, \
-             which this pool has as its bound, and the parent waited {} times. Python's queue has no bound.",
+             which this pool has as its bound, and the parent waited {} times.",
             waited.len()
         ))
         .say(format!("All were done by {} processes, so many tasks each: {:?}.", of_pid.len(), of_pid.values()))
+        .note("The queue of Python's pool has no bound: adding a task never waits there, and memory is the limit.")
         .shown(at_once >= 6 && !waited.is_empty() && of_pid.len() <= 3 && of_pid.values().sum::<usize>() == 12))
 }
 
@@ -192,8 +195,12 @@ fn callback(stage: &Stage) -> Result<Saw, Failure> {
         .fact("results_right", right)
         .fact("in_parent", in_parent)
         .fact("ended_during_slow_callback", meanwhile)
-        .say(format!("{} callbacks ran {place}, each with what its task returned, in this order: {order:?}.", called.len()))
-        .say(format!("While the first callback took its time, {meanwhile} tasks ended: a slow one holds up the parent only."))
+        .say(format!(
+            "{} callbacks ran {place}, each with what its task returned, in this order: {order:?}.",
+            called.len()
+        ))
+        .say(format!("While the first callback took its time, {meanwhile} tasks ended."))
+        .note("A slow callback holds up the parent and the callbacks after it, not the workers.")
         .shown(in_parent && right && order.len() == 10 && order.first() != Some(&0) && meanwhile > 0))
 }
 
@@ -230,9 +237,13 @@ fn sleep(stage: &Stage) -> Result<Saw, Failure> {
         .fact("tasks_ended", ended(stage))
         .fact("workers", workers)
         .fact("refused_after_close", &refused)
-        .say(format!("{begun_before_close} tasks had begun before close: they begin when they are added."))
-        .say(format!("{most} ran at once, with {cpus} usable CPUs: a task that sleeps needs none. The fifth began {fifth}."))
-        .say(format!("A task could be added later, until close; the workers stayed {workers}."))
+        .say(format!("{begun_before_close} tasks had begun before close."))
+        .say(format!("{most} ran at once, with {} to use. The fifth began {fifth}.", plural(cpus as u64, "CPU")))
+        .say(format!(
+            "One more task was added later; after close the next one was {}. The workers stayed {workers}.",
+            if refused.is_some() { "refused" } else { "taken, too" }
+        ))
+        .note("The tutorials say that tasks begin at close, and no more at once than there are CPUs. They begin when they are added, and one that sleeps needs no CPU.")
         .shown(begun_before_close >= 4 && most == 4 && fifth_waited && workers == 4 && refused.is_some()))
 }
 
@@ -272,9 +283,12 @@ fn killed(stage: &Stage) -> Result<Saw, Failure> {
         .fact("killed", victim)
         .fact("workers_before", &before)
         .fact("workers_after", &after)
-        .say(format!("{} of 6 tasks were done; the others ended with {errors:?}. In Python, waiting for such a task never ends.", done.len()))
+        .say(format!("{} of 6 tasks were done; the others ended with {errors:?}.", done.len()))
         .say(format!("The pool has {} workers again, {new} of them new.", after.len()))
-        .shown(errors == ["worker died by signal 9"] && done == [0, 1, 3, 4, 5] && after.len() == 3 && new == 1))
+        .note("In Python waiting for the task of a killed worker never ends.")
+        .shown(
+            errors == ["worker died by signal 9"] && done == [0, 1, 3, 4, 5] && after.len() == 3 && new == 1,
+        ))
 }
 
 fn close(stage: &Stage) -> Result<Saw, Failure> {
@@ -321,8 +335,8 @@ fn unjoined(stage: &Stage) -> Result<Saw, Failure> {
         .fact("begun", count("begins"))
         .fact("done", done)
         .fact("workers_left", left)
-        .say(format!("Of {given} tasks, {done} were done: the pool ended with the function that had it, and nobody had joined it."))
-        .say(format!("{left} of its workers are left."))
+        .say(format!("Of {given} tasks, {done} were done; {left} of the {} workers are left.", workers.iter().collect::<BTreeSet<_>>().len()))
+        .note("The pool ends with the function that has it, and takes its workers along: who wants the work joins first.")
         .shown(code == Some(0) && given == 4 && done < given && left == 0))
 }
 

@@ -103,7 +103,7 @@ fn fifo(stage: &Stage) -> Result<Saw, Failure> {
         .fact("got", &got)
         .fact("in_order", in_order)
         .say(format!("{} values of three kinds came out {} in which they went in.", got.len(), order(in_order, "in the order")))
-        .say("Where Python's queue takes anything, an enum names what may be in it; the compiler then asks for each kind.")
+        .note("Where Python's queue takes anything, an enum names what may be in it; the compiler then asks for each kind.")
         .shown(in_order))
 }
 
@@ -126,11 +126,8 @@ fn lifo(stage: &Stage) -> Result<Saw, Failure> {
     Ok(Saw::new()
         .fact("got", &got)
         .fact("reversed", reversed)
-        .say(format!(
-            "They came out {}: the last one in was the first one out.",
-            order(reversed, "in the reverse order")
-        ))
-        .say("Under load this serves the newest well and the oldest never: tcp-echo --queue lifo shows it.")
+        .say(format!("The values came out {}.", order(reversed, "in the reverse order")))
+        .note("Under load this serves the newest well and the oldest never: tcp-echo --queue lifo shows it.")
         .shown(reversed))
 }
 
@@ -160,7 +157,7 @@ fn priority(stage: &Stage) -> Result<Saw, Failure> {
         .fact("got", &got)
         .fact("by_priority_and_ties_in_turn", fine)
         .say(format!("They came out {}.", order(fine, "with the smallest number first, and those with the same number in turn")))
-        .say("Python compares what stands beside equal numbers: two dicts there are a TypeError, and equals do not keep their turn.")
+        .note("Python compares what stands beside equal numbers: two dicts there are a TypeError, and equals do not keep their turn.")
         .shown(fine))
 }
 
@@ -200,12 +197,12 @@ fn process(stage: &Stage) -> Result<Saw, Failure> {
         .fact("ended", ended)
         .fact("right_after_put", at_once)
         .fact("afterwards", (queue.is_full(), queue.is_empty()))
-        .say(format!("The reader got {got:?} and was {} that this was all.", if ended { "told" } else { "NOT told" }))
         .say(format!(
-            "Right after the first put the queue said: {} item, empty {}. In Python empty() is true there, for a thread is still \
-             to send the item.",
-            at_once.0, at_once.1
+            "The reader got {got:?} and was {} that this was all.",
+            if ended { "told" } else { "NOT told" }
         ))
+        .say(format!("Right after the first put the queue said: {} item, empty {}.", at_once.0, at_once.1))
+        .note("In Python empty() may still be true there: another thread is yet to send the item.")
         .shown(fine && codes == [Some(0); 2]))
 }
 
@@ -223,15 +220,17 @@ fn value(stage: &Stage) -> Result<Saw, Failure> {
     Ok(Saw::new()
         .fact("got", &got)
         .fact("exit_code", code)
-        .say(format!(
-            "The list {} from the child to its parent, as bytes in memory that both see.",
-            order(fine, "came whole")
-        ))
+        .say(format!("The list {} from the child to its parent.", order(fine, "came whole")))
+        .note("It went as bytes, through memory that both see: the parent's list is another one.")
         .shown(fine && code == Some(0)))
 }
 
 /// More than fits into the pipe of Python's queue.
 const MANY: usize = 2000;
+
+fn code(code: Option<i32>) -> String {
+    code.map_or_else(|| "none".to_owned(), |code| code.to_string())
+}
 
 fn drain(stage: &Stage) -> Result<Saw, Failure> {
     let put_all = |queue: &Queue<String>| (0..MANY).try_for_each(|n| queue.put(format!("{n:100}")));
@@ -240,7 +239,7 @@ fn drain(stage: &Stage) -> Result<Saw, Failure> {
     let unread = writer.join(None).map_err(Failure::failed)?;
     stage.says(
         "parent",
-        format_args!("joined before reading: exit code {unread:?}, {} items wait", roomy.len()),
+        format_args!("joined before reading: exit code {}, {} items wait", code(unread), roomy.len()),
     );
 
     let narrow = Queue::bounded(10).map_err(Failure::failed)?;
@@ -250,26 +249,28 @@ fn drain(stage: &Stage) -> Result<Saw, Failure> {
     stage.says(
         "parent",
         format_args!(
-            "a queue of 10: after {span:?} join says {in_time:?}, the queue is full: {}",
+            "a queue of 10: after {span:?} exit code {}, the queue is full: {}",
+            code(in_time),
             narrow.is_full()
         ),
     );
     let got = (0..MANY).map_while(|_| narrow.get().ok()).count();
     let drained = writer.join(None).map_err(Failure::failed)?;
-    stage.says("parent", format_args!("after reading {got}: exit code {drained:?}"));
+    stage.says("parent", format_args!("after reading {got}: exit code {}", code(drained)));
     Ok(Saw::new()
         .fact("joined_before_reading", unread)
         .fact("items_left_behind", roomy.len())
         .fact("bounded_joined_in_time", in_time)
         .fact("bounded_after_reading", drained)
         .say(format!(
-            "A child that had put {} items {}; what it put stayed. In Python it waits for its feeder thread, and join for the child, \
-             for ever.",
+            "A child that had put {} items {}.",
             roomy.len(), order(unread == Some(0), "could end before anybody read them")
         ))
         .say(format!(
-            "With room for 10 it waits in put, and join with a time limit says {in_time:?}: read first, then join. After {got} \
-             items it ended with {drained:?}."
+            "With room for 10 only, a join with a limit of {span:?} {}. After {got} items were read, the exit code was {}.",
+            if in_time.is_none() { "did not see its end" } else { "saw its end" },
+            code(drained)
         ))
+        .note("Read first, then join: a child that waits for room does not end. In Python it does not end in the first case either, for its feeder thread waits for the reader.")
         .shown((unread, roomy.len(), in_time, got, drained) == (Some(0), MANY, None, MANY, Some(0))))
 }

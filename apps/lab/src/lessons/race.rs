@@ -74,11 +74,11 @@ fn lost(stage: &Stage) -> Result<Saw, Failure> {
         .fact("attempts", attempts);
     Ok(saw
         .say(what)
-        .say(
+        .note(
             "The tutorials' text adds 10 each, their code 1,000,000. On CPython 3.10 and later that code loses nothing: its \
              interpreter changes threads only at calls and backward jumps, and there is none between its load and its store.",
         )
-        .say(
+        .note(
             "In safe Rust a real data race does not compile; here load and store are atomic each, and still not one step \
              together. `fetch_add` is one step, and so is what a lock protects (mutex/correct).",
         )

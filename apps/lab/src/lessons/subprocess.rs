@@ -64,14 +64,19 @@ fn call(stage: &Stage) -> Result<Saw, Failure> {
         .fact("exit_codes", codes.iter().map(|(script, code, _)| json!([script, code])).collect::<Vec<_>>())
         .fact("missing_program_is_an_error", not_found)
         .say(format!(
-            "Exit codes: {}. A program that signal N ended has none of its own: −N stands for it.",
+            "{as_expected} of {} exit codes were those that were asked for: {}.",
+            asked.len(),
             listed.join(", ")
         ))
-        .say(if not_found {
-            "The program that is not there has no exit code: nothing ran, and the start itself is the error."
-        } else {
-            "The program that should not be there was there, or was not looked for."
-        })
+        .say(
+            if not_found {
+                "The program that is not there has no exit code: nothing ran, and the start itself is the error."
+            } else {
+                "The program that should not be there was there, or was not looked for."
+            }
+            .to_owned(),
+        )
+        .note("A program that signal N ended has no exit code of its own: −N stands for it.")
         .shown(not_found && as_expected == asked.len()))
 }
 
@@ -92,10 +97,10 @@ fn communicate(stage: &Stage) -> Result<Saw, Failure> {
     stage.says("main", format!("tee, all at once: {came} bytes come back, exit code {}", finished.exit_code));
 
     let patience = stage.paced(Duration::from_secs(1));
-    let slow = subprocess::communicate(Command::new("sleep").arg("600"), b"", patience);
+    let slow = subprocess::communicate(Command::new("sleep").arg("10"), b"", patience);
     let timed_out = slow.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut);
     let ended = if timed_out { "not done in time, so killed" } else { "done" };
-    stage.says("main", format!("sleep 600, with a time limit of {} ms: {ended}", patience.as_millis()));
+    stage.says("main", format!("sleep 10, with a time limit of {} ms: {ended}", patience.as_millis()));
 
     let own = written.saturating_sub(in_its_input + in_its_output);
     let where_it_is = format!(

@@ -95,7 +95,7 @@ fn start(stage: &Stage) -> Result<Saw, Failure> {
         .fact("most_at_once", at_once)
         .fact("same_process", one_process)
         .say(format!("{} threads in one process; at one moment {at_once} of them were at it.", joined.len()))
-        .say("A Python program waits for its threads before it ends. A Rust program does not: here main joins each one.")
+        .note("A Python program waits for its threads before it ends. A Rust program does not: here main joins each one.")
         .shown(at_once > 1 && one_process && last < stage.last_of("main")))
 }
 
@@ -131,11 +131,13 @@ fn tasks(stage: &Stage) -> Result<Saw, Failure> {
     let together =
         stage.first_of("dance") < stage.last_of("sing") && stage.first_of("sing") < stage.last_of("dance");
     let how = if together { "each spoke before the other had finished" } else { "one came after the other" };
+    let main_last = stage.last_of("main") > stage.last_of("sing").max(stage.last_of("dance"));
+    let end = if main_last { "after" } else { "before" };
     Ok(Saw::new()
         .fact("at_the_same_time", together)
-        .say(format!("Singing and dancing: {how}."))
-        .say("In the tutorials the line of the end comes at once, because main does not wait for it; here it is the last one.")
-        .shown(together && stage.last_of("main") > stage.last_of("sing").max(stage.last_of("dance"))))
+        .say(format!("Singing and dancing: {how}. Main's last line came {end} the last verse."))
+        .note("In the tutorials the line of the end comes at once, for main does not wait for its threads there.")
+        .shown(together && main_last))
 }
 
 fn order(stage: &Stage) -> Result<Saw, Failure> {
@@ -157,7 +159,7 @@ fn order(stage: &Stage) -> Result<Saw, Failure> {
         .fact("distinct", distinct)
         .fact("most_frequent", &first)
         .say(format!("The same two threads, {runs} times: {distinct} different orders; {first} came {times} times."))
-        .say("(S: the one that sings, D: the one that dances; 20 orders are possible.) Who needs an order has to make it.")
+        .note("S: a word of the one that sings, D: of the one that dances; 20 orders are possible. Who needs an order has to make it.")
         .shown(distinct > 1))
 }
 
@@ -238,7 +240,8 @@ fn enumerate(stage: &Stage) -> Result<Saw, Failure> {
         .fact("agreed", agreed)
         .fact("afterwards", afterwards)
         .say(format!("Our list had {} threads; the kernel's had those {how}.", listed.len()))
-        .say(format!("After join the list had {afterwards}. Join returned as soon as they had ended: looking at the list once a second, as the tutorials do, finds out up to a second later."))
+        .say(format!("After join our list had {afterwards}."))
+        .note("Join returns when the thread ends. Looking at the list once a second, as the tutorials do, finds out up to a second later.")
         .shown(agreed && listed.len() == WORKERS && afterwards == 0))
 }
 
@@ -293,7 +296,7 @@ fn arguments(stage: &Stage) -> Result<Saw, Failure> {
             "The sums that came back by join, {} and {}, are {how} what the threads were given.",
             sums[0], sums[1]
         ))
-        .say("A struct has the names: in any order, and one that is missing or misspelt does not compile.")
+        .note("A struct has the names: in any order, and one that is missing or misspelt does not compile.")
         .shown(right))
 }
 

@@ -3,6 +3,7 @@
 
 mod every_instant;
 mod family;
+mod orphans;
 mod pipe;
 mod pool;
 mod pool_death;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         queue_model::TESTS,
         queue_killed::TESTS,
         every_instant::TESTS,
+        orphans::TESTS,
         pipe::TESTS,
         pool::TESTS,
         pool_death::TESTS,

@@ -17,6 +17,7 @@ fn every_lesson_is_listed_and_can_be_shown() {
         assert!(text.contains(name), "{name} in {text}");
         let shown = lab(&["show", name]);
         assert_eq!(shown.code, Some(0), "{shown:?}");
+        assert!(shown.stdout.lines().all(|line| line.chars().count() <= 100), "{shown:?}");
         let file = lesson["file"].as_str().unwrap();
         assert!(shown.stdout.contains(file) && shown.stdout.contains("What to look for"), "{shown:?}");
         let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
@@ -72,6 +73,12 @@ fn a_run_for_people_tells_what_happens_and_what_was_seen() {
     let seen = lines.iter().position(|line| *line == "what you saw:").unwrap();
     assert!(lines[1..seen].iter().any(|line| line.contains("name kurong, age 18")), "{lines:?}");
     assert!(lines[seen + 1].starts_with("  - "), "{lines:?}");
+    // what is always so stands apart from what was seen
+    let run = crate::program::run("process/join");
+    assert!(!run.notes.is_empty() && run.notes.iter().all(|note| !run.saw.contains(note)), "{run:?}");
+    let known = lines.iter().position(|line| *line == "good to know:").unwrap();
+    assert_eq!(lines[known + 1], format!("  - {}", run.notes[0]));
+    assert!(seen < known, "{lines:?}");
 }
 
 /// The reader is gone before the program starts, so its first line meets a closed pipe.

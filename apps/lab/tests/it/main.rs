@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "whatever fails here is a failed test")]
 
 mod cli;
+mod failing;
 mod lessons;
 mod program;
 mod rows;

@@ -23,6 +23,7 @@ pub(crate) struct Run {
     pub(crate) rows: Vec<u8>,
     pub(crate) events: Vec<Event>,
     pub(crate) saw: Vec<String>,
+    pub(crate) notes: Vec<String>,
     pub(crate) facts: Value,
     pub(crate) shown: bool,
     pub(crate) left_behind: BTreeMap<String, usize>,

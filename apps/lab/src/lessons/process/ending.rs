@@ -11,7 +11,7 @@ use common::process::{self, Builder};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 
-use super::told;
+use super::{reap_if_adopted, told};
 use crate::lesson::Saw;
 use crate::stage::Stage;
 
@@ -49,14 +49,17 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
     stage.says(
         "parent",
         format_args!(
-            "exit code {code:?}; the grandchild {}",
+            "exit code {}; the grandchild {}",
+            told(code),
             if orphaned { "still runs" } else { "is gone" }
         ),
     );
     // a signal needs a permission, not a child
-    let ended = kill(grandchild, Signal::SIGKILL).is_ok();
+    let killed = kill(grandchild, Signal::SIGKILL).is_ok();
     drop(theirs);
-    let _ = ready.read(&mut pid)?;
+    // its end of the stream is closed: it has come to its end
+    let ended = killed && ready.read(&mut pid)? == 0;
+    reap_if_adopted(grandchild);
     Ok(Saw::new()
         .fact("exit_code", code)
         .fact("tidied_up", tidied)
@@ -64,18 +67,22 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
         .fact("grandchild_ended", ended)
         .fact("lock_owner_died", owner_died)
         .say(format!(
-            "Exit code {code:?}: ended by signal 15. Its destructor {}.",
+            "The child's exit code was {}{}. Its destructor {}.",
+            told(code),
+            if code == Some(-15) { ": signal 15 ended it" } else { "" },
             if tidied { "ran" } else { "did not run" }
         ))
         .say(format!(
-            "Its own child {}; whoever may send it a signal can end it, parent or not.",
-            if orphaned { "lived on" } else { "was gone" }
+            "Its own child {}, and {}.",
+            if orphaned { "lived on" } else { "was gone" },
+            if ended { "the grandparent ended it" } else { "the grandparent could not end it" }
         ))
         .say(format!(
             "The lock that it held went to the next one, who was {} that its holder died.",
             if owner_died { "told" } else { "not told" }
         ))
-        .shown(code == Some(-15) && !tidied && orphaned && owner_died))
+        .note("To end a process takes a permission (the same user's, for example), not parentage.")
+        .shown(code == Some(-15) && !tidied && orphaned && ended && owner_died))
 }
 
 pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
@@ -106,10 +113,11 @@ pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
     }
     let by_signal: Vec<i32> = codes.iter().copied().filter(|code| *code < 0).map(|code| -code).collect();
     Ok(saw
-        .say(format!("Exit codes {codes:?}: below zero are those that a signal ended, here {by_signal:?}."))
+        .say(format!("Exit codes {codes:?}: those below zero by the signals {by_signal:?}."))
         .say(format!(
-            "While it runs, there is {}.",
-            if while_it_runs.is_none() { "none" } else { "one already" }
+            "While a child still ran, it had {}.",
+            if while_it_runs.is_none() { "no exit code" } else { "an exit code already" }
         ))
+        .note("A process that a signal ended has no code of its own: the signal's number, below zero, stands for it.")
         .shown(codes == [0, 3, process::PANICKED, -15, -9, -6] && while_it_runs.is_none()))
 }

@@ -1,15 +1,22 @@
 //! Who is who among processes: numbers, parents, and the list of children.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::process::{self, Builder, Process, active_children};
-use nix::unistd::{getpid, getppid};
+use nix::unistd::{Pid, getpid, getppid};
 
+use super::reap_if_adopted;
 use crate::lesson::Saw;
 use crate::stage::Stage;
+
+/// Nobody here waits longer for a word or an end.
+const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn pids(stage: &Stage) -> Result<Saw, Failure> {
     stage.says("parent", format_args!("parent process {}", getpid()));
@@ -39,8 +46,10 @@ pub(super) fn pids(stage: &Stage) -> Result<Saw, Failure> {
 pub(super) fn pid(stage: &Stage) -> Result<Saw, Failure> {
     let (mut dancer, theirs) = UnixStream::pair()?;
     let (go, wait) = UnixStream::pair()?;
+    // (if this process is killed, nobody tells the orphan to end)
+    theirs.set_read_timeout(Some(LIMIT))?;
     // it ends when it is told to, without waiting for its child
-    let song = Builder::new().fork(|| {
+    let song = Builder::new().daemon(true).fork(|| {
         stage.says("song", format_args!("process {}, parent {}", getpid(), getppid()));
         let _dance = ManuallyDrop::new(Builder::new().fork(|| dance(stage, &theirs))?);
         (&wait).read_exact(&mut [0])
@@ -54,13 +63,18 @@ pub(super) fn pid(stage: &Stage) -> Result<Saw, Failure> {
     drop(theirs);
     let _ = dancer.read(&mut [0])?;
     let (main, song) = (getpid(), song.pid());
+    let orphan =
+        stage.events().iter().find(|event| event.who == "dance").map(|event| event.pid.cast_signed());
+    orphan.map(Pid::from_raw).into_iter().for_each(reap_if_adopted);
+    let adopter = if after == main.as_raw() { ", the main process itself" } else { "" };
     Ok(Saw::new()
         .fact("main", main.as_raw())
         .fact("parent", song)
         .fact("orphans_parents", [before, after])
-        .say(format!("The main process was {main}, its child {song}, and the child of that one said that {before} is its parent."))
-        .say(format!("When {song} had ended, the orphan's parent was {after}: the first process, or whoever adopts orphans here."))
-        .shown(before == song && after != song && after != main.as_raw()))
+        .say(format!("The main process was {main}, its child {song}, and the child of that one said that {before} was its parent."))
+        .say(format!("When {song} had ended, the orphan's parent was {after}{adopter}."))
+        .note("An orphan is adopted: by process 1, or by whoever has asked for that (a session's manager, for example).")
+        .shown(before == song && after != song))
 }
 
 /// Tells its parent, and once more when it is told that the parent has gone.
@@ -85,7 +99,7 @@ pub(super) fn many(stage: &Stage) -> Result<Saw, Failure> {
     let worker = |number: usize| {
         let wait = wait.try_clone()?;
         let (stage, mut end) = (stage, wait);
-        Builder::new().fork(move || {
+        Builder::new().daemon(true).fork(move || {
             let who = format!("worker {number}");
             stage.says(&who, "begins");
             let _ = end.read(&mut [0]);
@@ -99,16 +113,30 @@ pub(super) fn many(stage: &Stage) -> Result<Saw, Failure> {
         stage.says("parent", format_args!("{} is process {}", child.name, child.pid));
     }
     (&go).write_all(b"...")?;
+    let ours = |pid: i32| children.iter().any(|child| child.pid() == pid);
+    let end = Instant::now() + LIMIT;
+    // nobody joins them: asking is enough
+    while active_children().iter().any(|child| ours(child.pid)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let afterwards = active_children().iter().filter(|child| ours(child.pid)).count();
+    let zombies =
+        children.iter().filter(|c| fs::exists(format!("/proc/{}", c.pid())).unwrap_or(true)).count();
     let codes = children.iter().map(|child| child.join(None)).collect::<io::Result<Vec<_>>>()?;
-    let afterwards = active_children().len();
     let (cpus, usable) = (process::cpu_count(), process::usable_cpus());
-    let mine = while_they_run.iter().filter(|child| children.iter().any(|c| c.pid() == child.pid)).count();
+    let mine = while_they_run.iter().filter(|child| ours(child.pid)).count();
     Ok(Saw::new()
         .fact("cpu_count", cpus)
         .fact("usable_cpus", usable)
         .fact("active", [mine, afterwards])
         .fact("exit_codes", &codes)
-        .say(format!("{mine} children were active while they ran, {afterwards} afterwards: asking also tidies up who has ended."))
-        .say(format!("The machine has {cpus} CPUs, and this process may use {usable}: only the second number says how many can compute at once."))
-        .shown(mine == 3 && afterwards == 0))
+        .fact("zombies", zombies)
+        .say(format!(
+            "{mine} children were active while they ran, {afterwards} afterwards. Nobody had joined them, and {zombies} of them were \
+             left as zombies."
+        ))
+        .say(format!("The machine has {cpus} CPUs, and this process may use {usable}."))
+        .note("Asking for the active children waits for those that have ended, as join does.")
+        .note("Only the second number says how many can compute at once: a container or `taskset` may allow fewer.")
+        .shown(mine == 3 && afterwards == 0 && zombies == 0))
 }

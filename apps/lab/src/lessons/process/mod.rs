@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use common::exit::Failure;
 use common::process::Builder;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 
 use crate::lesson::{Example, Lesson, Saw};
 use crate::stage::Stage;
@@ -70,7 +72,7 @@ fn work(stage: &Stage, name: &str, age: u32, more: &[(&str, u32)]) {
 }
 
 fn start(stage: &Stage) -> Result<Saw, Failure> {
-    let child = Builder::new().fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
+    let child = Builder::new().daemon(true).fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
     stage.says("parent", "goes on at once");
     let code = child.join(None)?;
     let before_its_end = stage.first_of("parent") < stage.last_of("child");
@@ -79,14 +81,16 @@ fn start(stage: &Stage) -> Result<Saw, Failure> {
         .fact("exit_code", code)
         .fact("parent_line_before_child_end", before_its_end)
         .say(format!(
-            "The parent's line came {order} the child's last one: starting a process does not wait for it."
+            "The parent's line came {order} the child's last one; the child ended with exit code {}.",
+            told(code)
         ))
-        .say("The arguments were simply there: a forked child has a copy of its parent's memory.")
+        .note("Starting a process does not wait for it.")
+        .note("Nobody sent the arguments: a forked child has a copy of its parent's memory.")
         .shown(before_its_end && code == Some(0)))
 }
 
 fn join(stage: &Stage) -> Result<Saw, Failure> {
-    let child = Builder::new().fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
+    let child = Builder::new().daemon(true).fork(|| work(stage, "kurong", 18, &[("abc", 123)]))?;
     let code = child.join(None)?;
     stage.says("parent", "goes on after the child");
     let after_its_end = stage.first_of("parent") > stage.last_of("child");
@@ -95,14 +99,16 @@ fn join(stage: &Stage) -> Result<Saw, Failure> {
         .fact("exit_code", code)
         .fact("parent_line_after_child_end", after_its_end)
         .say(format!(
-            "The parent's line came {order} the child's last one: join waits until the child has ended."
+            "The parent's line came {order} the child's last one; join gave the exit code {}.",
+            told(code)
         ))
+        .note("Join waits until the child has ended, and not for anything else.")
         .shown(after_its_end && code == Some(0)))
 }
 
 fn timeout(stage: &Stage) -> Result<Saw, Failure> {
     let (mut go, wait) = UnixStream::pair()?;
-    let child = Builder::new().fork(|| {
+    let child = Builder::new().daemon(true).fork(|| {
         let mut wait = &wait;
         wait.read_exact(&mut [0])
     })?;
@@ -126,13 +132,13 @@ fn timeout(stage: &Stage) -> Result<Saw, Failure> {
             if too_early.is_none() { "nothing, because the child still ran" } else { "an exit code" },
             told(code),
         ))
-        .say("In Python both give back None, and only `exitcode` tells whether the child has ended.")
+        .note("In Python both give back None, and only `exitcode` tells whether the child has ended.")
         .shown(on_time && code == Some(0)))
 }
 
 fn info(stage: &Stage) -> Result<Saw, Failure> {
     let (mut go, wait) = UnixStream::pair()?;
-    let child = Builder::new().fork(|| {
+    let child = Builder::new().daemon(true).fork(|| {
         for tick in 1..=5 {
             stage.says("child", format_args!("tick {tick}"));
             stage.pause(Duration::from_millis(300));
@@ -157,13 +163,13 @@ fn info(stage: &Stage) -> Result<Saw, Failure> {
         .fact("alive", [alive, afterwards])
         .fact("exit_code", child.exit_code())
         .say(format!("The child, {name}, was process {pid}; while it ran, is_alive said {alive}, and then {afterwards}."))
-        .say("(The tutorials print `p.is_alive` without brackets: that is the method, which counts as true for ever.)")
+        .note("The tutorials print `p.is_alive` without brackets: that is the method itself, and not its answer.")
         .shown(same && alive && !afterwards))
 }
 
 fn tasks(stage: &Stage) -> Result<Saw, Failure> {
     let task = |who: &'static str| {
-        Builder::new().name(who).fork(move || {
+        Builder::new().name(who).daemon(true).fork(move || {
             for verse in 1..=3 {
                 stage.says(who, format_args!("verse {verse}"));
                 stage.pause(Duration::from_secs(1));
@@ -195,7 +201,7 @@ fn cost(stage: &Stage) -> Result<Saw, Failure> {
     let spawns = median(|| Builder::new().spawn("nothing", &())?.join(None).map(drop))?;
     for (what, time) in [("a thread", threads), ("a process by fork", forks), ("a process by spawn", spawns)]
     {
-        stage.says("parent", format_args!("{what}: {:.0} us to start it and wait for its end", micros(time)));
+        stage.says("parent", format_args!("{what}: {:.0} µs to start it and wait for its end", micros(time)));
     }
     let ratio = |time: Duration| time.as_secs_f64() / threads.as_secs_f64().max(1e-9);
     Ok(Saw::new()
@@ -203,7 +209,7 @@ fn cost(stage: &Stage) -> Result<Saw, Failure> {
         .fact("fork_us", micros(forks))
         .fact("spawn_us", micros(spawns))
         .say(format!("Started and waited for, the median of {STARTS}: a forked process took {:.1} times as long as a thread, a spawned one {:.0} times.", ratio(forks), ratio(spawns)))
-        .say("A fork copies the list of pages, not the pages; a spawn loads the program anew."))
+        .note("A fork copies the list of pages, not the pages; a spawn loads the program anew."))
 }
 
 fn median(mut start: impl FnMut() -> io::Result<()>) -> io::Result<Duration> {
@@ -219,6 +225,12 @@ fn median(mut start: impl FnMut() -> io::Result<()>) -> io::Result<Duration> {
 
 fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
+}
+
+/// Whoever is process 1, as in a container, or has asked for it, gets the orphans, and has to wait for them.
+fn reap_if_adopted(orphan: Pid) {
+    // (an error: somebody else got it)
+    let _ = waitpid(orphan, None);
 }
 
 /// An exit code, for a sentence.

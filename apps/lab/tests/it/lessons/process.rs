@@ -61,6 +61,7 @@ fn pid() {
 fn many() {
     let run = run("process/many");
     assert_eq!(run.facts["active"], serde_json::json!([3, 0]));
+    assert_eq!(run.facts["zombies"], 0, "asking was enough");
     assert_eq!(run.facts["exit_codes"], serde_json::json!([0, 0, 0]));
     let pids: std::collections::BTreeSet<u32> = (1..=3).map(|n| run.pid_of(&format!("worker {n}"))).collect();
     assert_eq!(pids.len(), 3);
