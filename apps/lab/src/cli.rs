@@ -1,13 +1,10 @@
 //! The command line.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use common::exit::{DONE, Failure};
-
-use crate::report;
+use common::exit::{DONE, Failure, print};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,6 +95,6 @@ pub struct TourOptions {
 pub fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "lab", &mut script);
-    report::printed(io::stdout().write_all(&script))?;
+    print(&script)?;
     Ok(ExitCode::from(DONE))
 }

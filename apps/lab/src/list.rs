@@ -1,12 +1,10 @@
 //! `lab list`.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use common::exit::{DONE, Failure};
+use common::exit::{DONE, Failure, print};
 
 use crate::lessons::LESSONS;
-use crate::report;
 
 /// Lists the lessons and their examples.
 ///
@@ -28,6 +26,6 @@ pub fn list(json: bool) -> Result<ExitCode, Failure> {
                  lab run process        all examples of a lesson; lab run --all: of all lessons\n\
                  lab run process/join   one example\n";
     }
-    report::printed(io::stdout().write_all(text.as_bytes()))?;
+    print(text.as_bytes())?;
     Ok(ExitCode::from(DONE))
 }

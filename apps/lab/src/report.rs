@@ -83,12 +83,3 @@ pub(crate) fn json(
     };
     Ok(serde_json::to_string(&told).map_err(Failure::failed)? + "\n")
 }
-
-/// A reader who has gone wants no more, and that is no failure; `false` then.
-pub(crate) fn printed(outcome: io::Result<()>) -> Result<bool, Failure> {
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(e) => Err(Failure::failed(format!("cannot write to stdout: {e}"))),
-    }
-}

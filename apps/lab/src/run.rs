@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use common::exit::{DONE, Failure};
+use common::exit::{DONE, Failure, print};
 
 use crate::cli::RunOptions;
 use crate::lesson::{Example, Lesson};
@@ -69,7 +69,7 @@ pub(crate) fn run_one(
 ) -> Result<Outcome, Failure> {
     let name = format!("{}/{}", lesson.name, example.name);
     let failed = |what: &dyn std::fmt::Display| Failure::failed(format!("{name}: {what}"));
-    if !json && !report::printed(io::stdout().write_all(report::heading(lesson, example).as_bytes()))? {
+    if !json && !print(report::heading(lesson, example).as_bytes())? {
         return Ok(Outcome::NobodyReads);
     }
     let stage = Stage::new(!json, original_pace).map_err(|e| failed(&e))?;
@@ -85,7 +85,7 @@ pub(crate) fn run_one(
     } else {
         report::ending(&stage, &saw)
     };
-    let read = report::printed(io::stdout().write_all(told.as_bytes()).and_then(|()| io::stdout().flush()))?;
+    let read = print(told.as_bytes())?;
     if left_behind != LeftBehind::default() {
         let LeftBehind { processes, descriptors } = left_behind;
         return Err(failed(&format!(
@@ -103,7 +103,8 @@ pub(crate) fn run_one(
 fn belongings() -> io::Result<LeftBehind> {
     let mut processes = 0;
     for thread in fs::read_dir("/proc/self/task")? {
-        let children = fs::read_to_string(thread?.path().join("children"))?;
+        // (a thread may have gone meanwhile, and a kernel may not tell)
+        let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
         processes += children.split_whitespace().count();
     }
     Ok(LeftBehind { processes, descriptors: fs::read_dir("/proc/self/fd")?.count() })

@@ -1,12 +1,10 @@
 //! `lab show`.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use common::exit::{DONE, Failure};
+use common::exit::{DONE, Failure, print};
 
 use crate::lessons;
-use crate::report;
 use crate::wrap;
 
 /// Where the text beside a command begins.
@@ -29,6 +27,6 @@ pub fn show(name: &str) -> Result<ExitCode, Failure> {
         let about = format!("{} ({})", example.about, rows.join(", "));
         text += &wrap::wrap(&format!("  {command:<32} "), &about, COLUMN, width);
     }
-    report::printed(io::stdout().write_all(text.as_bytes()))?;
+    print(text.as_bytes())?;
     Ok(ExitCode::from(DONE))
 }

@@ -1,14 +1,13 @@
 //! `lab tour`: all lessons in their order, each with what to look for, at the reader's pace.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::process::ExitCode;
 
-use common::exit::{DONE, Failure};
+use common::exit::{DONE, Failure, print};
 
 use crate::cli::TourOptions;
 use crate::lesson::Lesson;
 use crate::lessons::{self, LESSONS};
-use crate::report;
 use crate::run::{Outcome, complain, run_one};
 use crate::wrap;
 
@@ -23,7 +22,7 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
     };
     let attended = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut code = DONE;
-    if attended && !printed("Enter goes on to the next lesson, q and Enter ends the tour.\n\n")? {
+    if attended && !print("Enter goes on to the next lesson, q and Enter ends the tour.\n\n".as_bytes())? {
         return Ok(ExitCode::from(code));
     }
     let to_go = LESSONS.iter().enumerate().skip_while(|(_, lesson)| lesson.name != from);
@@ -31,7 +30,7 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
         if attended && lesson.name != from && !goes_on(lesson)? {
             break;
         }
-        if !printed(&introduction(number, lesson))? {
+        if !print(introduction(number, lesson).as_bytes())? {
             break;
         }
         for example in lesson.examples {
@@ -57,7 +56,7 @@ fn introduction(number: usize, lesson: &Lesson) -> String {
 
 /// Asks the reader; the end of the input is a no.
 fn goes_on(next: &Lesson) -> Result<bool, Failure> {
-    if !printed(&format!("Enter for the next lesson ({}), q to end: ", next.name))? {
+    if !print(format!("Enter for the next lesson ({}), q to end: ", next.name).as_bytes())? {
         return Ok(false);
     }
     let mut answer = String::new();
@@ -65,13 +64,7 @@ fn goes_on(next: &Lesson) -> Result<bool, Failure> {
     let read = read.map_err(|e| Failure::failed(format!("cannot read from the terminal: {e}")))?;
     if read == 0 {
         // the prompt's line has not ended
-        printed("\n")?;
+        print("\n".as_bytes())?;
     }
     Ok(read > 0 && !answer.trim().eq_ignore_ascii_case("q"))
-}
-
-/// `false`: nobody reads any more.
-fn printed(text: &str) -> Result<bool, Failure> {
-    let mut stdout = io::stdout().lock();
-    report::printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }

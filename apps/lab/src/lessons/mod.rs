@@ -14,6 +14,7 @@ mod queue;
 mod race;
 mod subprocess;
 mod thread;
+mod together;
 
 use common::exit::Failure;
 

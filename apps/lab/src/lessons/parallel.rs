@@ -9,8 +9,8 @@ use common::units::{plural, show_count, show_duration};
 use serde::Serialize;
 
 use crate::lesson::{Example, Lesson, Saw};
+use crate::lessons::together::together;
 use crate::stage::Stage;
-use crate::together::together;
 
 /// The primes below this are counted: some 50 ms of work for one thread.
 const BELOW: u32 = 400_000;

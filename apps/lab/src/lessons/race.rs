@@ -9,8 +9,8 @@ use common::exit::Failure;
 use common::units::show_count;
 
 use crate::lesson::{Example, Lesson, Saw};
+use crate::lessons::together::together;
 use crate::stage::Stage;
-use crate::together::together;
 
 /// What each of the two threads adds: what the tutorials' program adds. (Their text says 10.)
 const EACH: u64 = 1_000_000;

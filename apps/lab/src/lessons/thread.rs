@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::exit::Failure;
 
 use crate::lesson::{Example, Lesson, Saw};
+use crate::lessons::together::together;
 use crate::stage::{Event, Stage};
-use crate::together::together;
 
 /// How many students buy food, in the tutorials.
 const STUDENTS: usize = 5;

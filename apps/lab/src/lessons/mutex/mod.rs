@@ -1,5 +1,7 @@
 //! The count of the race, with a lock; what a lock can do, and what it costs.
 
+mod counting;
+
 use std::io;
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
@@ -10,10 +12,10 @@ use common::lock::Lock;
 use common::process::usable_cpus;
 use common::units::{plural, show_count, show_duration};
 
-use crate::counting::{self, Cost};
+use self::counting::Cost;
 use crate::lesson::{Example, Lesson, Saw};
+use crate::lessons::together::together;
 use crate::stage::Stage;
-use crate::together::together;
 
 const EACH: u64 = 1_000_000;
 const EXPECTED: u64 = 2 * EACH;
@@ -28,7 +30,7 @@ pub(crate) const LESSON: Lesson = Lesson {
             of all when several want it.",
     look_for: "That all two million are there now. What each way of counting costs, with one thread and with two: the cheapest \
                way for two threads is to share nothing until the end.",
-    file: "apps/lab/src/lessons/mutex.rs",
+    file: "apps/lab/src/lessons/mutex/mod.rs",
     examples: &[
         Example {
             name: "correct",

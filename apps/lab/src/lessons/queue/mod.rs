@@ -1,6 +1,7 @@
 //! Queues: between threads in three orders, between processes, with a bound (`bounded.rs`) and with an end.
 
 mod bounded;
+mod ordered;
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -11,10 +12,10 @@ use common::fifo;
 use common::process::{Builder, ExitValue, Process};
 use serde::{Deserialize, Serialize};
 
+use self::ordered::{Lifo, Ordered, Priority};
 use crate::lesson::{Example, Lesson, Saw};
 use crate::mp::error::GetError;
 use crate::mp::queue::Queue;
-use crate::ordered::{Lifo, Ordered, Priority};
 use crate::stage::Stage;
 
 pub(crate) const LESSON: Lesson = Lesson {
@@ -23,7 +24,7 @@ pub(crate) const LESSON: Lesson = Lesson {
     about: "Whoever puts an item into a queue gives it away; whoever gets it owns it; nobody needs a lock. A queue with a bound \
             makes the faster side wait for the slower one. The end of the work is said, not guessed from an empty queue.",
     look_for: "In which order items come out; who waits for whom; what is lost where the tutorials ask first and act then.",
-    file: "apps/lab/src/lessons/queue.rs",
+    file: "apps/lab/src/lessons/queue/mod.rs",
     examples: &[
         Example { name: "fifo", about: "first in, first out, of mixed values", rows: &[32], run: fifo },
         Example { name: "lifo", about: "last in, first out", rows: &[33], run: lifo },

@@ -2,15 +2,17 @@
 //!
 //! How it is found stands in `watched.rs`: whoever is about to wait looks at who waits for whom.
 
+mod watched;
+
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use common::exit::Failure;
 
+use self::watched::{Held, Refused, Watched};
 use crate::lesson::{Example, Lesson, Saw};
+use crate::lessons::together::together;
 use crate::stage::Stage;
-use crate::together::together;
-use crate::watched::{Held, Refused, Watched};
 
 /// What two threads do a thousand times without a deadlock when they agree on an order.
 const ROUNDS: u64 = 1000;
@@ -25,7 +27,7 @@ pub(crate) const LESSON: Lesson = Lesson {
             the account that it takes from and waits for the other one, both wait for ever.",
     look_for: "The circle: who holds what, and who waits for whom. It is found at the moment in which it closes. Then one gives up, \
                and both end. With an order for the locks the circle cannot close.",
-    file: "apps/lab/src/lessons/deadlock.rs",
+    file: "apps/lab/src/lessons/deadlock/mod.rs",
     examples: &[
         Example {
             name: "detected",

@@ -149,7 +149,7 @@ impl fmt::Display for Circle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::together::together;
+    use crate::lessons::together::together;
     use std::sync::Barrier;
 
     fn circle_of(refused: Result<Held<'_>, Refused>) -> Option<Vec<Waits>> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::exit::Failure;
 use serde::Serialize;
 
-use crate::together::together;
+use crate::lessons::together::together;
 
 /// Each way is measured so often, in turn with the others, so that what else the machine does meets all of them; the median counts.
 const ROUNDS: usize = 5;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// In which order items come out.
-pub trait Order {
+pub(super) trait Order {
     /// What is put in and comes out.
     type Item;
     /// Takes one in.
@@ -24,18 +24,18 @@ pub trait Order {
 
 /// Last in, first out: a stack.
 #[derive(Debug)]
-pub struct Lifo<T>(Vec<T>);
+pub(super) struct Lifo<T>(Vec<T>);
 
 /// The smallest number first; of equal ones the oldest. (What is put beside the number is not compared, so it may be anything.)
 #[derive(Debug)]
-pub struct Priority<T> {
+pub(super) struct Priority<T> {
     urgent: BTreeMap<i64, VecDeque<T>>,
     count: usize,
 }
 
 /// The queue.
 #[derive(Debug)]
-pub struct Ordered<O> {
+pub(super) struct Ordered<O> {
     state: Mutex<State<O>>,
     not_empty: Condvar,
     not_full: Condvar,
@@ -102,8 +102,7 @@ impl<T> Order for Priority<T> {
 
 impl<O: Order + Default> Ordered<O> {
     /// For at most so many items (at least 1).
-    #[must_use]
-    pub fn bounded(capacity: usize) -> Self {
+    pub(super) fn bounded(capacity: usize) -> Self {
         let state = Mutex::new(State { items: O::default(), closed: false });
         Self { state, not_empty: Condvar::new(), not_full: Condvar::new(), capacity: capacity.max(1) }
     }
@@ -114,7 +113,7 @@ impl<O: Order> Ordered<O> {
     ///
     /// # Errors
     /// It is closed: the item is given back.
-    pub fn put(&self, item: O::Item) -> Result<(), O::Item> {
+    pub(super) fn put(&self, item: O::Item) -> Result<(), O::Item> {
         let full = |state: &mut State<O>| state.items.len() >= self.capacity && !state.closed;
         let waited = self.not_full.wait_while(self.lock(), full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
@@ -127,8 +126,7 @@ impl<O: Order> Ordered<O> {
     }
 
     /// The item whose turn it is; waits for one. `None`: it is closed, and there is none.
-    #[must_use]
-    pub fn get(&self) -> Option<O::Item> {
+    pub(super) fn get(&self) -> Option<O::Item> {
         let nothing = |state: &mut State<O>| state.items.is_empty() && !state.closed;
         let waited = self.not_empty.wait_while(self.lock(), nothing);
         let item = waited.unwrap_or_else(PoisonError::into_inner).items.next();
@@ -137,7 +135,7 @@ impl<O: Order> Ordered<O> {
     }
 
     /// Nothing more can be put; what is there can still be got.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.lock().closed = true;
         self.not_empty.notify_all();
         self.not_full.notify_all();
