@@ -121,12 +121,13 @@ fn accept(number: usize, team: &'static Team, server: &'static Server) -> Option
     let mut back_off = BackOff::default();
     loop {
         let turn = team.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let accepted = listener.accept();
+        // the seat comes first: no drain ends while somebody has been accepted of whom nobody knows yet
+        let taken = Seat::take_with(server.counters, server.options.max_connections, || listener.accept());
         drop(turn);
-        match accepted {
-            Ok((stream, peer)) => {
-                return Some(Connection::new(stream, peer, Seat::take(server.counters)));
-            }
+        match taken {
+            Ok(Some(((stream, peer), seat))) => return Some(Connection::new(stream, peer, seat)),
+            // there is a seat for each worker, unless those are served who waited when the stop was requested
+            Ok(None) => return None,
             Err(e) if accept::is_over(&e, server) => return None,
             Err(e) => match accept::judge(&e, server, &mut back_off) {
                 Ok(None) => {}
