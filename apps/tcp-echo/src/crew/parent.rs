@@ -207,7 +207,8 @@ impl Parent {
         if !matches!(self.source, Source::Closed) {
             return false;
         }
-        if self.server.counters.seats() == 0 || (self.queue.is_empty() && self.crew.is_idle()) {
+        // (not: no seat is taken. A worker may have accepted somebody and not said so yet; it is free when it says so)
+        if self.queue.is_empty() && self.crew.is_idle() {
             return true;
         }
         let late = Instant::now() >= self.server.drain_deadline();
