@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     if let Some(code) = process::spawned(start::ENTRIES) {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    pool::start();
     let mut python = Python::start();
     if let Err(why) = &python {
         println!("python3 is left out: {why}");
