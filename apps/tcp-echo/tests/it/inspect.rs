@@ -55,9 +55,14 @@ pub(crate) fn threads(pid: i32) -> usize {
     numbers_in(&format!("/proc/{pid}/task")).iter().filter(|thread| !lent(thread)).count()
 }
 
-/// The numbers of its open descriptors.
+/// The numbers of its open descriptors. Not those of files under `/sys`: the C library looks there for a moment, when a thread asks
+/// for memory for the first time.
 pub(crate) fn descriptors(pid: i32) -> Vec<i32> {
-    let mut all = numbers_in(&format!("/proc/{pid}/fd"));
+    let folder = format!("/proc/{pid}/fd");
+    let mut all = numbers_in(&folder);
+    all.retain(|number| {
+        fs::read_link(format!("{folder}/{number}")).is_ok_and(|file| !file.starts_with("/sys"))
+    });
     all.sort_unstable();
     all
 }

@@ -148,6 +148,8 @@ fn what_is_meant_for_somebody_else_is_left_alone() {
 #[test]
 fn an_executed_child_does_not_get_it() {
     let held_by_child = |server: Server| {
+        // (the first client's process may not have ended yet)
+        server.assert_at_rest();
         let mut client = Client::of(&server);
         client.expect_echo(b"hello");
         let held = descriptors(server.children()[0].pid).len();
