@@ -6,19 +6,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::slice;
 use std::time::{Duration, Instant};
 
 use common::signals::{self, Blocking};
 use rustix::net::{SocketFlags, acceptfrom_with};
-use socket2::SockRef;
 
+use crate::closing;
 use crate::ending;
 use crate::handler::Connection;
 use crate::seats::{self, Seat};
 use crate::server::Server;
 use crate::stats::Problem;
-use crate::sys::backlog;
 
 /// What to do about an error of `accept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,6 @@ impl BackOff {
 
 /// A blocked accept ends this soon after a stop request, if the signal itself did not end it.
 pub const STOP_LATENCY: Duration = Duration::from_millis(10);
-/// After a stop request the backlog is emptied for at most this long.
-const BACKLOG_TIME: Duration = Duration::from_millis(80);
 
 /// The source of connections of every model whose main thread accepts.
 pub struct Acceptor {
@@ -114,7 +112,7 @@ impl Acceptor {
         server: &'static Server,
         nudge_handlers: impl Fn() + 'static,
     ) -> Self {
-        let last = listeners.iter().flat_map(|listener| stop_listening(listener, server)).collect();
+        let last = closing::stop_listening(listeners, server);
         server.start_draining();
         nudge_handlers();
         Self {
@@ -161,7 +159,7 @@ impl Acceptor {
     /// again it does nothing. (The queued clients come first: a closing listener resets them.)
     pub fn drain(&mut self) {
         let Some((_, listener)) = &self.listener else { return };
-        self.last = empty_backlog(listener, self.server);
+        self.last = closing::take_the_last(slice::from_ref(listener), self.server);
         self.listener = None;
         self.server.start_draining();
         (self.nudge_handlers)();
@@ -197,15 +195,6 @@ impl Acceptor {
     }
 }
 
-/// Takes everything that waits in the backlog and stops listening: for a listener that others are blocked in, in threads or
-/// processes, because closing a copy of it changes nothing for them.
-pub fn stop_listening(listener: &TcpListener, server: &Server) -> VecDeque<(TcpStream, SocketAddr)> {
-    let last = empty_backlog(listener, server);
-    // it was listening, so this cannot fail
-    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
-    last
-}
-
 /// Accepts as the standard library does, except that a signal ends it (with `EINTR`): for a worker that has to notice one.
 ///
 /// # Errors
@@ -218,35 +207,10 @@ pub fn interruptible(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
     Ok((socket.into(), peer))
 }
 
-/// Whether this error of `accept` says that [`stop_listening`] was called.
+/// Whether this error of `accept` says that [`closing::stop_listening`] was called.
 #[must_use]
 pub fn is_over(error: &io::Error, server: &Server) -> bool {
     error.raw_os_error() == Some(libc::EINVAL) && (server.drains() || signals::stop_requested().is_some())
-}
-
-/// Everything that waits in the backlog: a listener that is closed resets its queued clients, so they are taken first.
-/// Bounded by the size of the backlog and by time, because clients may go on arriving. For whom there is no descriptor left
-/// counts as cut.
-pub fn empty_backlog(listener: &TcpListener, server: &Server) -> VecDeque<(TcpStream, SocketAddr)> {
-    let most = server.options.backlog as usize;
-    let mut waiting = VecDeque::new();
-    let end = Instant::now() + BACKLOG_TIME;
-    if listener.set_nonblocking(true).is_ok() {
-        while waiting.len() <= most && Instant::now() < end {
-            match listener.accept() {
-                Ok(connection) => waiting.push_back(connection),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted || verdict(&e) == Verdict::Gone => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return waiting,
-                Err(e) => {
-                    let left = backlog::waiting(listener);
-                    server.counters.cut(left as usize);
-                    server.log.complain(format_args!("{left} clients that waited are not served: {e}"));
-                    break;
-                }
-            }
-        }
-    }
-    waiting
 }
 
 /// Counts an error of `accept`, tells the user where it is worth it, and gives how long to wait before the next try.

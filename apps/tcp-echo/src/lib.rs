@@ -12,6 +12,7 @@ pub mod handler;
 pub mod resumable;
 
 pub mod accept;
+pub mod closing;
 
 pub mod models;
 

@@ -10,12 +10,21 @@ use crate::about::Listeners;
 use crate::options::Options;
 use crate::supervisor;
 
+/// What is listened on.
+#[derive(Debug)]
+pub struct Opened {
+    /// One, or one for each worker.
+    pub listeners: Vec<TcpListener>,
+    /// Somebody else has opened it, and may go on with it when we have ended.
+    pub passed: bool,
+}
+
 /// Listens where the options say, or uses the listener that systemd passed. Connections inherit the time limits (and
 /// `TCP_NODELAY`) from the listener.
 ///
 /// # Errors
 /// What is wrong with the address, and what to do.
-pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Failure> {
+pub fn open(options: &Options, count: Listeners) -> Result<Opened, Failure> {
     let passed = supervisor::passed_listener().map_err(|e| {
         Failure::failed(format!("the listener that was passed (LISTEN_FDS) cannot be used: {e}"))
     })?;
@@ -32,7 +41,7 @@ pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Fai
             ));
         }
         return match net::tune(&listener, options.backlog, inherited) {
-            Ok(()) => Ok(vec![listener]),
+            Ok(()) => Ok(Opened { listeners: vec![listener], passed: true }),
             Err(e) => {
                 Err(Failure::failed(format!("the listener that was passed cannot be set up: {}", plain(&e))))
             }
@@ -46,7 +55,7 @@ pub fn open(options: &Options, count: Listeners) -> Result<Vec<TcpListener>, Fai
             listeners.push(listen(address, options, inherited)?);
         }
     }
-    Ok(listeners)
+    Ok(Opened { listeners, passed: false })
 }
 
 fn listen(address: SocketAddr, options: &Options, inherited: Inherited) -> Result<TcpListener, Failure> {

@@ -7,10 +7,11 @@ use common::exit::{self, DONE, Failure};
 use common::ready::Ready;
 use common::{limits, signals};
 use tcp_echo::cli::Arguments;
+use tcp_echo::listener::{self, Opened};
 use tcp_echo::models::process;
 use tcp_echo::server::{Announcement, Server};
 use tcp_echo::stats::Counters;
-use tcp_echo::{check, ending, listener, modes};
+use tcp_echo::{check, ending, modes};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -34,7 +35,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return process::serve_stdin(inherited, options).map(ExitCode::from).map_err(Failure::failed);
     }
     let needs = model.needs(options.max_connections);
-    let listeners = listener::open(&options, needs.listeners)?;
+    let Opened { listeners, passed } = listener::open(&options, needs.listeners)?;
     // only now: a server that cannot start leaves the statistics of the one that runs alone
     let statistics = ending::open_statistics(&options)?;
     let address = listeners[0].local_addr().map_err(Failure::failed)?;
@@ -45,6 +46,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     server.log.tell_panics();
     let ready = Ready { address, about: format!("mode {}", arguments.mode.about().name), pid: id() };
     server.will_announce(Announcement { ready, label: needs.label, workers: needs.workers });
+    if passed {
+        server.will_give_back(listeners[0].try_clone().map_err(Failure::failed)?);
+    }
     model.serve(listeners, server).map_err(Failure::failed)?;
+    server.give_back_listener().map_err(Failure::failed)?;
     ending::report(server, statistics)
 }

@@ -2,6 +2,7 @@
 //! the process, so that threads and children share it by a plain reference.
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::ready::Ready;
 use common::signals::{self, OnStop};
+use socket2::SockRef;
 
 use crate::buffers::Buffers;
 use crate::log::Log;
@@ -34,6 +36,7 @@ pub struct Server {
     started: Instant,
     drain_deadline: OnceLock<Instant>,
     announcement: OnceLock<Announcement>,
+    passed: OnceLock<TcpListener>,
 }
 
 /// What is said when the server is ready.
@@ -64,12 +67,33 @@ impl Server {
             started: Instant::now(),
             drain_deadline: OnceLock::new(),
             announcement: OnceLock::new(),
+            passed: OnceLock::new(),
         })))
     }
 
     /// What [`Server::ready`] will say.
     pub fn will_announce(&self, announcement: Announcement) {
         let _ = self.announcement.set(announcement);
+    }
+
+    /// A copy of the listener that was passed to us: others have it, too, and may go on with it.
+    pub fn will_give_back(&self, listener: TcpListener) {
+        let _ = self.passed.set(listener);
+    }
+
+    /// Whether the listener is not ours alone.
+    #[must_use]
+    pub fn listener_is_passed(&self) -> bool {
+        self.passed.get().is_some()
+    }
+
+    /// A listener that was passed to us listens again: models shut it down when they stop.
+    ///
+    /// # Errors
+    /// The kernel refuses; it has no reason to.
+    pub fn give_back_listener(&self) -> io::Result<()> {
+        let backlog = i32::try_from(self.options.backlog).unwrap_or(i32::MAX);
+        self.passed.get().map_or(Ok(()), |listener| SockRef::from(listener).listen(backlog))
     }
 
     /// The model is complete, workers and all, and accepts: tells whoever waits for it.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use common::signals;
@@ -13,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Crew, Job, Life};
 use crate::accept::{self, BackOff};
+use crate::closing;
 use crate::ending;
 use crate::handler::Connection;
 use crate::mode_options::OnFull;
@@ -188,12 +190,10 @@ impl Parent {
         }
         // first, so that workers that find nobody listening any more know why
         self.server.start_draining();
-        let last: Vec<_> = match std::mem::replace(&mut self.source, Source::Closed) {
-            Source::Closed => Vec::new(),
-            Source::Parent(listener) => accept::stop_listening(&listener, self.server).into(),
-            Source::Workers(listeners) => {
-                listeners.iter().flat_map(|listener| accept::stop_listening(listener, self.server)).collect()
-            }
+        let last = match std::mem::replace(&mut self.source, Source::Closed) {
+            Source::Closed => VecDeque::new(),
+            Source::Parent(listener) => closing::stop_listening(slice::from_ref(&listener), self.server),
+            Source::Workers(listeners) => closing::stop_listening(listeners, self.server),
         };
         for (stream, peer) in last {
             let seat = Seat::take(self.server.counters);
