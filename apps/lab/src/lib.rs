@@ -12,6 +12,7 @@ pub mod lesson;
 pub mod lessons;
 pub mod list;
 pub mod mp;
+mod nearest;
 mod report;
 pub mod run;
 pub mod show;

@@ -18,16 +18,8 @@ pub(crate) const LESSON: Lesson = Lesson {
     about: "A pipe has two ends, each with one owner. What is sent into one is received from the other. Whoever receives waits \
             for a message as long as somebody could still send one, and no longer.",
     look_for: "What becomes of one receive too many: while the other end is open somewhere, and when it is closed.",
-    file: "apps/lab/src/lessons/pipe.rs",
-    examples: &[
-        Example {
-            name: "duplex",
-            about: "both ways, with a dictionary in Chinese",
-            rows: &[15],
-            run: duplex,
-        },
-        Example { name: "end", about: "one receive too many", rows: &[15], run: end },
-    ],
+    file: file!(),
+    examples: &[DUPLEX, END],
 };
 
 type Book = BTreeMap<String, String>;
@@ -35,6 +27,8 @@ type Book = BTreeMap<String, String>;
 /// `[1, "hello word"]`: the two ends may send different types.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Greeting(u32, String);
+
+const DUPLEX: Example = Example::new("duplex", "both ways, with a dictionary in Chinese", &[15], duplex);
 
 fn duplex(stage: &Stage) -> Result<Saw, Failure> {
     let (mut ours, theirs) = pipe::duplex::<Book, Greeting>().map_err(Failure::failed)?;
@@ -65,6 +59,8 @@ fn duplex(stage: &Stage) -> Result<Saw, Failure> {
         )
         .shown(fine))
 }
+
+const END: Example = Example::new("end", "one receive too many", &[15], end);
 
 fn end(stage: &Stage) -> Result<Saw, Failure> {
     let (mut gate, mut shut) = pipe::one_way::<()>().map_err(Failure::failed)?;

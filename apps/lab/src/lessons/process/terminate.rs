@@ -1,4 +1,4 @@
-//! How processes end: by themselves, and from outside.
+//! A child is ended from outside, and what it leaves undone.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -6,13 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use common::exit::Failure;
-use common::lock::Lock;
-use common::process::{self, Builder};
+use common::process::Builder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 
 use super::{reap_if_adopted, told};
-use crate::lesson::Saw;
+use crate::lesson::{Example, Saw};
 use crate::stage::Stage;
 
 /// A destructor that tells.
@@ -24,12 +23,13 @@ impl Drop for Tidy<'_> {
     }
 }
 
-pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
-    let lock = Lock::new()?;
+pub(super) const TERMINATE: Example =
+    Example::new("terminate", "ended from outside, and what is left undone", &[7, 38, 41], terminate);
+
+fn terminate(stage: &Stage) -> Result<Saw, Failure> {
     let (mut ready, theirs) = UnixStream::pair()?;
     let child = Builder::new().daemon(true).fork(|| -> io::Result<()> {
         let _tidy = Tidy(stage);
-        let _held = lock.lock()?;
         let own = Builder::new().name("grandchild").fork(|| thread::sleep(Duration::from_secs(60)))?;
         (&theirs).write_all(&own.pid().to_le_bytes())?;
         loop {
@@ -45,7 +45,6 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
     let code = child.join(None)?;
     let tidied = stage.events().iter().any(|event| event.what == "tidied up");
     let orphaned = kill(grandchild, None).is_ok();
-    let owner_died = lock.lock()?.owner_died();
     stage.says(
         "parent",
         format_args!(
@@ -65,7 +64,6 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
         .fact("tidied_up", tidied)
         .fact("grandchild_orphaned", orphaned)
         .fact("grandchild_ended", ended)
-        .fact("lock_owner_died", owner_died)
         .say(format!(
             "The child's exit code was {}{}. Its destructor {}.",
             told(code),
@@ -77,47 +75,6 @@ pub(super) fn terminate(stage: &Stage) -> Result<Saw, Failure> {
             if orphaned { "lived on" } else { "was gone" },
             if ended { "the grandparent ended it" } else { "the grandparent could not end it" }
         ))
-        .say(format!(
-            "The lock that it held went to the next one, who was {} that its holder died.",
-            if owner_died { "told" } else { "not told" }
-        ))
         .note("To end a process takes a permission (the same user's, for example), not parentage.")
-        .shown(code == Some(-15) && !tidied && orphaned && ended && owner_died))
-}
-
-pub(super) fn exit_codes(stage: &Stage) -> Result<Saw, Failure> {
-    let asleep = || Builder::new().daemon(true).fork(|| thread::sleep(Duration::from_secs(60)));
-    let (terminated, killed) = (asleep()?, asleep()?);
-    let while_it_runs = terminated.exit_code();
-    terminated.terminate()?;
-    killed.kill()?;
-    let panics = || -> i32 {
-        std::panic::set_hook(Box::new(|_| ()));
-        std::panic::resume_unwind(Box::new("on purpose"))
-    };
-    let children = [
-        ("returned", Builder::new().fork(|| ())?),
-        ("returned 3", Builder::new().fork(|| 3)?),
-        ("panicked", Builder::new().fork(panics)?),
-        ("was terminated", terminated),
-        ("was killed", killed),
-        ("aborted", Builder::new().fork(|| -> i32 { std::process::abort() })?),
-    ];
-    let mut saw = Saw::new().fact("while_it_runs", while_it_runs);
-    let mut codes = Vec::new();
-    for (how, child) in &children {
-        let code = child.join(None)?;
-        stage.says("parent", format_args!("{} {how}: {}", child.name(), told(code)));
-        saw = saw.fact(how, code);
-        codes.extend(code);
-    }
-    let by_signal: Vec<i32> = codes.iter().copied().filter(|code| *code < 0).map(|code| -code).collect();
-    Ok(saw
-        .say(format!("Exit codes {codes:?}: those below zero by the signals {by_signal:?}."))
-        .say(format!(
-            "While a child still ran, it had {}.",
-            if while_it_runs.is_none() { "no exit code" } else { "an exit code already" }
-        ))
-        .note("A process that a signal ended has no code of its own: the signal's number, below zero, stands for it.")
-        .shown(codes == [0, 3, process::PANICKED, -15, -9, -6] && while_it_runs.is_none()))
+        .shown(code == Some(-15) && !tidied && orphaned && ended))
 }
