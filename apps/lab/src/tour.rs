@@ -22,6 +22,8 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
     };
     let attended = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut code = DONE;
+    // (who starts the tour wants its first example)
+    let mut answered = true;
     if attended && !print("Enter goes on, q and Enter ends the tour.\n\n".as_bytes())? {
         return Ok(ExitCode::from(code));
     }
@@ -29,13 +31,17 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
     for (number, lesson) in to_go {
         for (place, example) in lesson.examples.iter().enumerate() {
             let begins = place == 0;
-            if attended && !(begins && lesson.name == from) {
+            if attended && !answered {
                 match ask(lesson, (!begins).then_some(example))? {
                     Answer::Next => {}
-                    Answer::NextLesson => break,
+                    Answer::NextLesson => {
+                        answered = true;
+                        break;
+                    }
                     Answer::End => return Ok(ExitCode::from(code)),
                 }
             }
+            answered = false;
             if begins && !print(introduction(number, lesson).as_bytes())? {
                 return Ok(ExitCode::from(code));
             }

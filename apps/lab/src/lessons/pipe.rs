@@ -78,13 +78,14 @@ fn end(stage: &Stage) -> Result<Saw, Failure> {
     shut.close();
     let first = receiver.recv().map_err(Failure::failed)?;
     stage.says("parent", format_args!("received {first}, and wants one more"));
-    let limit = stage.paced(Duration::from_secs(1));
-    let while_open = receiver.poll(limit).map_err(Failure::failed)?;
-    stage.says("parent", format_args!("after {limit:?} there is something to receive: {while_open}"));
+    let patience = stage.paced(Duration::from_secs(1));
+    let limit = patience.as_millis();
+    let while_open = receiver.poll(patience).map_err(Failure::failed)?;
+    stage.says("parent", format_args!("after {limit} ms there is something to receive: {while_open}"));
     gate.close();
     let code = child.join(None).map_err(Failure::failed)?;
     // the child is gone, but this process has a copy of its end
-    let with_a_copy = receiver.poll(limit).map_err(Failure::failed)?;
+    let with_a_copy = receiver.poll(patience).map_err(Failure::failed)?;
     stage.says("parent", format_args!("the child has gone; our own copy of its end is open: {with_a_copy}"));
     sender.close();
     let is_end = matches!(receiver.recv(), Err(GetError::Ended));
@@ -98,7 +99,7 @@ fn end(stage: &Stage) -> Result<Saw, Failure> {
         .fact("something_with_a_forgotten_copy", with_a_copy)
         .fact("ended", is_end)
         .say(format!(
-            "For one receive too many there was {} while the other end was open, {limit:?} long in the child and {limit:?} \
+            "For one receive too many there was {} while the other end was open, {limit} ms long in the child and {limit} ms \
              long in a forgotten copy.",
             if while_open || with_a_copy { "SOMETHING" } else { "nothing" }
         ))

@@ -27,11 +27,14 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
     let all = shortest(&counts)?;
     // (one thread is the first one)
     let speed_up = |one: &Measured| all[0].ms / one.ms;
-    let told = |one: &Measured| format!("{:.1} ms, {:.2} × as fast as one thread", one.ms, speed_up(one));
     for (count, pair) in counts.iter().zip(all.chunks(2)) {
-        stage.says("main", format_args!("{}: {}", plural(*count as u64, "thread"), told(&pair[0])));
-        let processes = if *count == 1 { "process" } else { "processes" };
-        stage.says("main", format_args!("{count} {processes}: {}", told(&pair[1])));
+        let [threads, processes] =
+            [0, 1].map(|unit| format!("{:.1} ms ({:.2} ×)", pair[unit].ms, speed_up(&pair[unit])));
+        let plural = if *count == 1 { ["thread", "process"] } else { ["threads", "processes"] };
+        stage.says(
+            "main",
+            format_args!("{count} {}: {threads}, {count} {}: {processes}", plural[0], plural[1]),
+        );
     }
     let same = all.iter().all(|one| one.primes == all[0].primes);
     let listed = |one: &Measured| {

@@ -15,8 +15,12 @@ const TASKS: u32 = 10;
 /// So many tasks may wait in this pool's queue.
 const PLACES: u32 = 5;
 
-pub(super) const QUEUEING: Example =
-    Example::new("queueing", "more tasks than workers: they wait, the parent does not", &[44], queueing);
+pub(super) const QUEUEING: Example = Example::new(
+    "queueing",
+    "more tasks than workers: they wait in a queue, and the parent when it is full",
+    &[44],
+    queueing,
+);
 
 fn queueing(stage: &Stage) -> Result<Saw, Failure> {
     let builder = Pool::builder().workers(3).capacity(PLACES);
@@ -59,9 +63,10 @@ fn queueing(stage: &Stage) -> Result<Saw, Failure> {
         .fact("capacity", pool.capacity())
         .fact("tasks_of_pid", &of_pid)
         .say(format!(
-            "{at_once} tasks for 3 workers were taken at once, {} µs at most for each; for the others the parent waited, because \
-             the queue of this pool has {} places.",
+            "{at_once} tasks for 3 workers were taken at once, {} µs at most for each: adding a task does not wait for a worker. For \
+             {} more the parent waited, because the queue of this pool has {} places.",
             micros(longest),
+            waited.len(),
             pool.capacity()
         ))
         .say(format!("All were done by {} processes, so many tasks each: {:?}.", of_pid.len(), of_pid.values()))

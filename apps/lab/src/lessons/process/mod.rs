@@ -2,6 +2,7 @@
 
 mod ask;
 mod cost;
+mod daemon;
 mod exit_codes;
 mod family;
 mod held_locks;
@@ -32,6 +33,7 @@ pub(crate) const LESSON: Lesson = Lesson {
         start::TASKS,
         terminate::TERMINATE,
         held_locks::HELD_LOCKS,
+        daemon::DAEMON,
         exit_codes::EXIT_CODES,
         cost::COST,
     ],

@@ -30,7 +30,10 @@ fn terminate(stage: &Stage) -> Result<Saw, Failure> {
     let (mut ready, theirs) = UnixStream::pair()?;
     let child = Builder::new().daemon(true).fork(|| -> io::Result<()> {
         let _tidy = Tidy(stage);
-        let own = Builder::new().name("grandchild").fork(|| thread::sleep(Duration::from_secs(60)))?;
+        let own = Builder::new().name("grandchild").fork(|| {
+            stage.says("grandchild", "sleeps for a minute");
+            thread::sleep(Duration::from_secs(60));
+        })?;
         (&theirs).write_all(&own.pid().to_le_bytes())?;
         loop {
             stage.says("child", format_args!("name 小明, age 18, pid {}", getpid()));

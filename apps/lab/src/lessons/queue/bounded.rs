@@ -46,13 +46,20 @@ fn refusals(stage: &Stage) -> Result<[bool; 4], Failure> {
     let span = stage.paced(Duration::from_millis(200));
     let full = matches!(queue.try_put(4), Err(PutError::Full(4)));
     let still_full = queue.is_full() && matches!(queue.put_within(4, span), Err(PutError::Full(4)));
-    stage.says("queue of 3", format_args!("a fourth: Full at once {full}, Full after {span:?} {still_full}"));
+    let told = |refused: bool, name: &'static str| if refused { name } else { "done" };
+    let (at_once, later) = (told(full, "Full"), told(still_full, "Full"));
+    let ms = span.as_millis();
+    stage.says(
+        "main",
+        format_args!("3 are in it. A fourth, at once: {at_once}; with a limit of {ms} ms: {later}"),
+    );
     (1..=3).try_for_each(|_| queue.try_get().map(drop)).map_err(Failure::failed)?;
     let empty = matches!(queue.try_get(), Err(GetError::Empty));
     let still_empty = queue.is_empty() && matches!(queue.get_within(span), Err(GetError::Empty));
+    let (at_once, later) = (told(empty, "Empty"), told(still_empty, "Empty"));
     stage.says(
-        "queue of 3",
-        format_args!("nothing in it: Empty at once {empty}, Empty after {span:?} {still_empty}"),
+        "main",
+        format_args!("None is in it. Get, at once: {at_once}; with a limit of {ms} ms: {later}"),
     );
     Ok([full, still_full, empty, still_empty])
 }

@@ -29,10 +29,11 @@ fn drain(stage: &Stage) -> Result<Saw, Failure> {
     let writer = child("writer", || put_all(&narrow))?;
     let span = stage.paced(Duration::from_secs(1));
     let in_time = writer.join(Some(span)).map_err(Failure::failed)?;
+    let span = span.as_millis();
     stage.says(
         "parent",
         format_args!(
-            "a queue of 10: after {span:?} exit code {}, the queue is full: {}",
+            "a queue of 10: after {span} ms exit code {}, the queue is full: {}",
             code(in_time),
             narrow.is_full()
         ),
@@ -50,7 +51,7 @@ fn drain(stage: &Stage) -> Result<Saw, Failure> {
             roomy.len(), order(unread == Some(0), "could end before anybody read them")
         ))
         .say(format!(
-            "With room for 10 only, a join with a limit of {span:?} {}. After {got} items were read, the exit code was {}.",
+            "With room for 10 only, a join with a limit of {span} ms {}. After {got} items were read, the exit code was {}.",
             if in_time.is_none() { "did not see its end" } else { "saw its end" },
             code(drained)
         ))
