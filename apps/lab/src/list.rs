@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use common::exit::{DONE, Failure, print};
 
 use crate::lessons::LESSONS;
+use crate::wrap;
+
+/// Where the text beside a name begins.
+const COLUMN: usize = 12;
 
 /// Lists the lessons and their examples.
 ///
@@ -15,10 +19,11 @@ pub fn list(json: bool) -> Result<ExitCode, Failure> {
     if json {
         text = serde_json::to_string_pretty(LESSONS).map_err(Failure::failed)? + "\n";
     } else {
+        let width = wrap::width();
         for lesson in LESSONS {
             let names: Vec<&str> = lesson.examples.iter().map(|example| example.name).collect();
-            text += &format!("{:<11} {}\n", lesson.name, lesson.title);
-            text += &format!("{:<11}   {}\n", "", names.join(", "));
+            text += &wrap::wrap(&format!("{:<11} ", lesson.name), lesson.title, COLUMN, width);
+            text += &wrap::wrap(&format!("{:<COLUMN$}  ", ""), &names.join(", "), COLUMN + 2, width);
         }
         text += "\n\
                  lab tour               walks through all lessons, in this order\n\

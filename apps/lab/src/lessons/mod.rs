@@ -85,7 +85,7 @@ pub fn no_command(words: &[OsString]) -> Failure {
 fn unknown(kind: &str, name: &str, meant: Option<String>, help: &str, all: &[&str]) -> Failure {
     let what = meant.map_or_else(
         || format!("there are {}", all.join(", ")),
-        |meant| format!("did you mean \"{meant}\"? ({help} tells all)"),
+        |meant| format!("did you mean \"{meant}\"? ({help} shows all)"),
     );
     Failure::usage(format!("no {kind} is called \"{name}\": {what}"))
 }

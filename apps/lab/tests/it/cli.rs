@@ -58,10 +58,10 @@ fn an_unknown_name_has_the_nearest_one_or_all() {
         (&["run", "nonsense"][..], "there are process, thread, "),
         (&["run", "process/nonsense"], "there are process/start, process/join, "),
         (&["show", "nonsense"], "there are process"),
-        (&["run", "proces"], "did you mean \"process\"? (lab list tells all)"),
-        (&["show", "process/joi"], "did you mean \"process/join\"? (lab show process tells all)"),
+        (&["run", "proces"], "did you mean \"process\"? (lab list shows all)"),
+        (&["show", "process/joi"], "did you mean \"process/join\"? (lab show process shows all)"),
         (&["run", "join"], "did you mean \"process/join\"?"),
-        (&["rum"], "did you mean \"run\"? (lab --help tells all)"),
+        (&["rum"], "did you mean \"run\"? (lab --help shows all)"),
         (&["nonsense"], "there are list, show, run, tour"),
     ] {
         let ended = lab(arguments);

@@ -6,6 +6,7 @@ use common::units::{plural, show_count};
 use serde_json::json;
 
 use super::primes::{BELOW, Measured, Unit, measure};
+use super::verdict::verdict;
 use crate::lesson::{Example, Saw};
 use crate::stage::Stage;
 
@@ -14,8 +15,6 @@ const CPUS_MAX: usize = 8;
 /// Each number of threads and processes is measured so often, in turn with the others. The shortest counts: what else the machine does
 /// can only make it longer.
 const ROUNDS: usize = 4;
-/// Who got a smaller share of the CPUs was not alone.
-const ALONE: f64 = 0.85;
 
 pub(super) const CPU: Example =
     Example::new("cpu", "counting primes on 1 to N threads and 1 to N processes", &[13], cpu);
@@ -27,6 +26,7 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
     let all = shortest(&counts)?;
     // (one thread is the first one)
     let speed_up = |one: &Measured| all[0].ms / one.ms;
+    stage.says("main", "the time, and how many times as fast as one thread:");
     for (count, pair) in counts.iter().zip(all.chunks(2)) {
         let [threads, processes] =
             [0, 1].map(|unit| format!("{:.1} ms ({:.2} ×)", pair[unit].ms, speed_up(&pair[unit])));
@@ -36,11 +36,12 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
             format_args!("{count} {}: {threads}, {count} {}: {processes}", plural[0], plural[1]),
         );
     }
+    let counted = |same: bool| if same { "all counted the same" } else { "not all counted the same" };
     let same = all.iter().all(|one| one.primes == all[0].primes);
     let listed = |one: &Measured| {
-        let Measured { unit, count, primes, ms, cpus } = one;
+        let Measured { unit, count, primes, ms, given } = one;
         let speed_up = speed_up(one);
-        json!({"unit": unit, "count": count, "primes": primes, "ms": ms, "cpus": cpus, "speed_up": speed_up})
+        json!({"unit": unit, "count": count, "primes": primes, "ms": ms, "cpus_given": given, "speed_up": speed_up})
     };
     let [.., threads, processes, twice, _] = &all[..] else {
         return Err(Failure::failed("nothing was measured"));
@@ -58,7 +59,7 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
             "{most} threads were {:.2} times as fast as one, {most} processes {:.2} times. {}",
             speed_ups[0],
             speed_ups[1],
-            verdict(most, speed_ups[0], [&all[0], threads].map(|one| one.cpus))
+            verdict(most, speed_ups[0], [&all[0], threads].map(|one| one.given))
         )
     };
     Ok(Saw::new()
@@ -70,29 +71,12 @@ fn cpu(stage: &Stage) -> Result<Saw, Failure> {
         .fact("measured", all.iter().map(listed).collect::<Vec<_>>())
         .say(what)
         .say(format!("{} threads on {}: {:.2} times.", 2 * most, plural(usable as u64, "CPU"), speed_ups[2]))
-        .say(format!("Each counted {} primes below {}.", if same { show_count(all[0].primes) } else { "another number of".to_owned() }, show_count(BELOW.into())))
+        .say(format!("{} primes below {}: {}.", show_count(all[0].primes), show_count(BELOW.into()), counted(same)))
         .note(
             "\"Threads are useless, use processes\" is about CPython's interpreter lock, which lets one thread at a time compute; \
              its builds without that lock (from 3.13 on) have left it behind, and Rust never had one.",
         )
         .shown(same))
-}
-
-/// What a speed-up of so many threads says, when one thread and all of them were given so many CPUs.
-fn verdict(threads: usize, speed_up: f64, [by_one, by_all]: [f64; 2]) -> String {
-    let cpus = threads as f64;
-    if by_one < ALONE || by_all < ALONE * cpus {
-        format!(
-            "But they were given {by_all:.1} of {threads} CPUs, and the one {by_one:.1} of 1: something else was running. Run it again \
-             when the machine is quiet."
-        )
-    } else if speed_up > 1.2 {
-        format!("They were given {by_all:.1} CPUs, and used them: threads are not useless here.")
-    } else {
-        format!(
-            "They were given {by_all:.1} CPUs and gained nothing: so these CPUs share what computes (two halves of one core, for example)."
-        )
-    }
 }
 
 /// For each number of threads or processes the shortest measurement: threads, processes, more threads, more processes …
@@ -110,18 +94,4 @@ fn shortest(counts: &[usize]) -> Result<Vec<Measured>, Failure> {
         }
     }
     Ok(shortest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_verdict_is_that_of_the_figures() {
-        assert!(verdict(2, 1.9, [1.0, 1.95]).contains("not useless"));
-        assert!(verdict(2, 1.0, [1.0, 1.95]).contains("gained nothing"));
-        // an impossible gain comes from a base that was disturbed, and no gain from CPUs that others had
-        assert!(verdict(2, 3.4, [0.4, 1.9]).contains("something else was running"));
-        assert!(verdict(2, 1.0, [1.0, 1.1]).contains("something else was running"));
-    }
 }

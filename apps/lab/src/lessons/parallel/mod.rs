@@ -2,6 +2,7 @@
 
 mod cpu;
 mod primes;
+mod verdict;
 
 use crate::lesson::Lesson;
 

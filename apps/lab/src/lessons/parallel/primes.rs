@@ -25,14 +25,14 @@ pub(super) enum Unit {
 }
 
 /// What one measurement gave.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
     pub(super) unit: Unit,
     pub(super) count: usize,
     pub(super) primes: u64,
     pub(super) ms: f64,
     /// How many CPUs it was given: CPU time by time. Fewer than there are, and somebody else had the others.
-    pub(super) cpus: f64,
+    pub(super) given: f64,
 }
 
 /// Counts once.
@@ -44,7 +44,7 @@ pub(super) fn measure(unit: Unit, count: usize) -> Result<Measured, Failure> {
     }?;
     let span = begin.elapsed().as_secs_f64();
     let used = cpu_time()?.saturating_sub(used).as_secs_f64();
-    Ok(Measured { unit, count, primes, ms: span * 1e3, cpus: used / span })
+    Ok(Measured { unit, count, primes, ms: span * 1e3, given: used / span })
 }
 
 /// What this process and the children that it has waited for have used.

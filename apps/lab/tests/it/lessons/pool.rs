@@ -31,7 +31,7 @@ fn queueing() {
     let run = run("pool/queueing");
     let waited = numbers(&run.facts["waited_us"]);
     let at_once = run.facts["given_at_once"].as_u64().unwrap();
-    assert!(at_once >= 5 && waited.len() >= 2 && at_once + waited.len() as u64 == 10, "{run:?}");
+    assert!(at_once >= 5 && !waited.is_empty() && at_once + waited.len() as u64 == 10, "{run:?}");
     let full = run.of("parent").iter().filter(|event| event.what.contains("is full")).count();
     assert_eq!(full, waited.len());
     let tasks = run.facts["tasks_of_pid"].as_object().unwrap();
