@@ -27,7 +27,7 @@ pub fn list(json: bool) -> Result<ExitCode, Failure> {
         }
         text += "\n\
                  lab tour               walks through all lessons, in this order\n\
-                 lab show process       what a lesson demonstrates, and what to look for\n\
+                 lab show process       what a lesson demonstrates, what to look for, where its code is\n\
                  lab run process        all examples of a lesson; lab run --all: of all lessons\n\
                  lab run process/join   one example\n";
     }

@@ -20,7 +20,8 @@ pub(crate) const LESSON: Lesson = Lesson {
     title: "a child process: start it, wait for it, ask how it is, end it",
     about: "A process is started as a copy of its parent (fork) or as a program of its own (spawn). From then on both run at \
             the same time, each with memory of its own, until the parent waits for the child (join).",
-    look_for: "Which line comes first and which last; the process numbers; the exit codes.",
+    look_for: "Which line comes first and which last; the process numbers; the exit codes; what a process that is ended from outside \
+               leaves behind.",
     file: file!(),
     examples: &[
         start::START,
