@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -9,10 +10,12 @@ use common::exit::{DONE, Failure, print};
 const EXAMPLES: &str = "\
 Examples:
   lab                               all lessons
-  lab show deadlock                 what it demonstrates, what to look for, where its code is
   lab tour                          all lessons one after the other, at your pace
+  lab show deadlock                 what it demonstrates, what to look for, where its code is
+  lab show process/join             the file and the line of one example
   lab run process/join              one example
   lab run race mutex                two lessons
+  lab run pool --original-pace      with pauses as long as in the tutorials
   lab run --all --json | jq .saw    everything, for programs: one line for each example
 
 Exit codes:
@@ -53,6 +56,9 @@ pub enum Verb {
     Run(RunOptions),
     /// Walk through all lessons: what each demonstrates, what to look for, and its examples
     Tour(TourOptions),
+    /// What is no command: the name of a lesson, perhaps.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
 
 /// How to run.

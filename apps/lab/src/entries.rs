@@ -2,12 +2,14 @@
 
 use common::process::Entry;
 
-use crate::lessons::{globals, leaving, pool};
+use crate::lessons::globals::spawn;
+use crate::lessons::pool::unjoined;
+use crate::lessons::thread::leaving;
 
 /// All of it.
 pub const ENTRIES: &[Entry] = &[
     Entry { name: "nothing", run: |_| 0 },
-    Entry { name: globals::ENTRY, run: globals::spawned },
+    Entry { name: spawn::ENTRY, run: spawn::spawned },
     Entry { name: leaving::ENTRY, run: leaving::spawned },
-    Entry { name: pool::UNJOINED, run: pool::leaves_without_join },
+    Entry { name: unjoined::ENTRY, run: unjoined::spawned },
 ];

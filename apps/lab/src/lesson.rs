@@ -1,5 +1,7 @@
 //! What a lesson is: plain data. What it does is a function for each example.
 
+use std::panic::Location;
+
 use common::exit::Failure;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,10 +19,18 @@ pub struct Lesson {
     pub about: &'static str,
     /// What to look for when it runs.
     pub look_for: &'static str,
-    /// Its code, from the top of the source tree.
+    /// Its code, from the top of the source tree: `file!()`.
     pub file: &'static str,
     /// Its examples, in the order in which they are to be read.
     pub examples: &'static [Example],
+}
+
+impl Lesson {
+    /// Where its code is: a file, or a folder.
+    #[must_use]
+    pub fn place(&self) -> &'static str {
+        self.file.strip_suffix("mod.rs").unwrap_or(self.file)
+    }
 }
 
 /// An example.
@@ -35,6 +45,25 @@ pub struct Example {
     /// Does it.
     #[serde(skip)]
     pub run: fn(&Stage) -> Result<Saw, Failure>,
+    /// Where it stands: the file, from the top of the source tree, and the line at which this was made.
+    pub file: &'static str,
+    /// See [`Self::file`].
+    pub line: u32,
+}
+
+impl Example {
+    /// An example; it stands where this is called, right above the function that does it.
+    #[must_use]
+    #[track_caller]
+    pub(crate) const fn new(
+        name: &'static str,
+        about: &'static str,
+        rows: &'static [u8],
+        run: fn(&Stage) -> Result<Saw, Failure>,
+    ) -> Self {
+        let here = Location::caller();
+        Self { name, about, rows, run, file: here.file(), line: here.line() }
+    }
 }
 
 /// What was seen in a run: sentences for people and facts for programs, both made from the run.

@@ -1,6 +1,7 @@
 //! Every lesson of the tutorials on threads and processes, run for real.
 //!
-//! - [`lessons`] are the heart: one file each, and each example is a function that fits a screen.
+//! - [`lessons`] are the heart: a file or a folder each, and each example is a function that fits a screen. `lab show
+//!   LESSON/EXAMPLE` says where it is.
 //! - A [`stage`] is where an example tells what happens, from whatever thread or process it happens in; [`lesson`] is plain data.
 //! - [`mp`] is a library: queues, pipes, pools and shared objects between processes.
 //!
@@ -12,6 +13,7 @@ pub mod lesson;
 pub mod lessons;
 pub mod list;
 pub mod mp;
+mod nearest;
 mod report;
 pub mod run;
 pub mod show;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use common::process;
 use lab::cli::{self, Arguments, Verb};
-use lab::{entries, list, run, show, tour};
+use lab::{entries, lessons, list, run, show, tour};
 
 fn main() -> ExitCode {
     if let Some(code) = process::spawned(entries::ENTRIES) {
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Some(Verb::Show { lesson }) => show::show(&lesson),
         Some(Verb::Run(options)) => run::run(&options),
         Some(Verb::Tour(options)) => tour::tour(&options),
+        Some(Verb::Other(words)) => Err(lessons::no_command(&words)),
         None => list::list(false),
     };
     done.unwrap_or_else(|failure| failure.report())

@@ -42,11 +42,9 @@ pub(crate) fn heading(lesson: &Lesson, example: &Example) -> String {
     let name = format!("{}/{}", lesson.name, example.name);
     // NO_COLOR means: no decoration, https://no-color.org
     let plain = !io::stdout().is_terminal() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain {
-        format!("{name}: {}\n{COLUMNS}", example.about)
-    } else {
-        format!("\x1b[1m{name}\x1b[0m: {}\n{COLUMNS}", example.about)
-    }
+    let text =
+        wrap::wrap(&format!("{name}: "), example.about, 2, wrap::columns().unwrap_or(usize::MAX)) + COLUMNS;
+    if plain { text } else { text.replacen(&name, &format!("\x1b[1m{name}\x1b[0m"), 1) }
 }
 
 /// What stands below it.

@@ -20,11 +20,17 @@ pub fn show(name: &str) -> Result<ExitCode, Failure> {
     let mut text = wrap::wrap(&format!("{}: ", lesson.name), lesson.title, 0, width);
     text += &format!("\n{}\n", wrap::wrap("", lesson.about, 0, width));
     text += &format!("{}\n", wrap::wrap("What to look for: ", lesson.look_for, 0, width));
-    text += &format!("The code: {}\n\nExamples, with their numbers in docs/tutorials.md:\n", lesson.file);
+    if let ([example], true) = (&examples[..], name.contains('/')) {
+        text += &format!("The code: {}:{}\n\nThe example", example.file, example.line);
+    } else {
+        text += &format!("The code: {}\n\nThe examples", lesson.place());
+    }
+    text += ", with the numbers of docs/tutorials.md and where the code begins:\n";
     for example in examples {
         let command = format!("lab run {}/{}", lesson.name, example.name);
         let rows: Vec<String> = example.rows.iter().map(ToString::to_string).collect();
-        let about = format!("{} ({})", example.about, rows.join(", "));
+        let file = example.file.rsplit('/').next().unwrap_or(example.file);
+        let about = format!("{} ({}; {file}:{})", example.about, rows.join(", "), example.line);
         text += &wrap::wrap(&format!("  {command:<32} "), &about, COLUMN, width);
     }
     print(text.as_bytes())?;

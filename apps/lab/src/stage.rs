@@ -19,10 +19,14 @@ use nix::time::{ClockId, clock_gettime};
 use rustix::fs::{OFlags, fcntl_setfl};
 use serde::{Deserialize, Serialize};
 
+use crate::wrap;
+
 /// No more is remembered of a run.
 const BYTES_MAX: u64 = 4 << 20;
 /// No event is longer, in characters.
 const TEXT_MAX: usize = 1024;
+/// In this column of a terminal it begins; the rest of a long one goes below it.
+const WHAT_BEGINS: usize = 36;
 /// A pause is that much shorter than in the tutorials, and at most so long.
 const FASTER: u32 = 10;
 const PAUSE_MAX: Duration = Duration::from_millis(300);
@@ -86,9 +90,15 @@ impl Stage {
         self.note
     }
 
+    /// Microseconds since the run began, in whatever process.
+    #[must_use]
+    pub fn clock_us(&self) -> u64 {
+        now().saturating_sub(self.note.began)
+    }
+
     /// Tells what happens.
     pub fn says(&self, who: &str, what: impl Display) {
-        let at_us = now().saturating_sub(self.note.began);
+        let at_us = self.clock_us();
         let what: String = what.to_string().chars().map(shown).take(TEXT_MAX).collect();
         let event = Event { at_us, pid: std::process::id(), who: who.to_owned(), what };
         if self.memory.metadata().is_ok_and(|memory| memory.len() < BYTES_MAX)
@@ -98,8 +108,14 @@ impl Stage {
             let _ = (&self.memory).write_all(&line);
         }
         if self.note.live {
+            let line = match wrap::columns() {
+                Some(columns) if columns > 2 * WHAT_BEGINS => {
+                    wrap::wrap(&event.beginning(), &event.what, WHAT_BEGINS, columns)
+                }
+                _ => format!("{event}\n"),
+            };
             // a reader who has gone wants no more
-            let _ = io::stdout().lock().write_all(format!("{event}\n").as_bytes());
+            let _ = io::stdout().lock().write_all(line.as_bytes());
         }
     }
 
@@ -144,10 +160,17 @@ impl Stage {
     }
 }
 
+impl Event {
+    /// All but what was said.
+    fn beginning(&self) -> String {
+        let seconds = Duration::from_micros(self.at_us).as_secs_f64();
+        format!("  {seconds:>7.3} s  {:<12} {:>7}   ", self.who, self.pid)
+    }
+}
+
 impl Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seconds = Duration::from_micros(self.at_us).as_secs_f64();
-        write!(f, "  {seconds:>7.3} s  {:<12} {:>7}   {}", self.who, self.pid, self.what)
+        write!(f, "{}{}", self.beginning(), self.what)
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use common::exit::{DONE, Failure, print};
 
 use crate::cli::TourOptions;
-use crate::lesson::Lesson;
+use crate::lesson::{Example, Lesson};
 use crate::lessons::{self, LESSONS};
 use crate::run::{Outcome, complain, run_one};
 use crate::wrap;
@@ -22,18 +22,29 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
     };
     let attended = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut code = DONE;
-    if attended && !print("Enter goes on to the next lesson, q and Enter ends the tour.\n\n".as_bytes())? {
+    // (who starts the tour wants its first example)
+    let mut answered = true;
+    if attended && !print("Enter goes on, q and Enter ends the tour.\n\n".as_bytes())? {
         return Ok(ExitCode::from(code));
     }
     let to_go = LESSONS.iter().enumerate().skip_while(|(_, lesson)| lesson.name != from);
     for (number, lesson) in to_go {
-        if attended && lesson.name != from && !goes_on(lesson)? {
-            break;
-        }
-        if !print(introduction(number, lesson).as_bytes())? {
-            break;
-        }
-        for example in lesson.examples {
+        for (place, example) in lesson.examples.iter().enumerate() {
+            let begins = place == 0;
+            if attended && !answered {
+                match ask(lesson, (!begins).then_some(example))? {
+                    Answer::Next => {}
+                    Answer::NextLesson => {
+                        answered = true;
+                        break;
+                    }
+                    Answer::End => return Ok(ExitCode::from(code)),
+                }
+            }
+            answered = false;
+            if begins && !print(introduction(number, lesson).as_bytes())? {
+                return Ok(ExitCode::from(code));
+            }
             match run_one((lesson, example), false, options.original_pace)? {
                 Outcome::Shown => {}
                 Outcome::NotShown => code = complain(lesson, example),
@@ -45,19 +56,32 @@ pub fn tour(options: &TourOptions) -> Result<ExitCode, Failure> {
 }
 
 fn introduction(number: usize, lesson: &Lesson) -> String {
-    let Lesson { name, title, about, look_for, file, .. } = lesson;
+    let Lesson { name, title, about, look_for, .. } = lesson;
     let heading = format!("lesson {} of {}, {name}: {title}", number + 1, LESSONS.len());
     let width = wrap::width();
     let line = "=".repeat(heading.chars().count().min(width));
     let (about, look_for) =
         (wrap::wrap("", about, 0, width), wrap::wrap("What to look for: ", look_for, 0, width));
-    format!("{}{line}\n{about}{look_for}The code: {file}\n\n", wrap::wrap("", &heading, 0, width))
+    format!("{}{line}\n{about}{look_for}The code: {}\n\n", wrap::wrap("", &heading, 0, width), lesson.place())
 }
 
-/// Asks the reader; the end of the input is a no.
-fn goes_on(next: &Lesson) -> Result<bool, Failure> {
-    if !print(format!("Enter for the next lesson ({}), q to end: ", next.name).as_bytes())? {
-        return Ok(false);
+/// What the reader wants.
+enum Answer {
+    Next,
+    NextLesson,
+    End,
+}
+
+/// Asks the reader whether to go on: with this example of the lesson, or with the lesson. The end of the input is a no.
+fn ask(lesson: &Lesson, example: Option<&Example>) -> Result<Answer, Failure> {
+    let question = match example {
+        Some(example) => {
+            format!("Enter for {}/{}, l for the next lesson, q to end: ", lesson.name, example.name)
+        }
+        None => format!("Enter for the next lesson ({}), q to end: ", lesson.name),
+    };
+    if !print(question.as_bytes())? {
+        return Ok(Answer::End);
     }
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
@@ -66,5 +90,10 @@ fn goes_on(next: &Lesson) -> Result<bool, Failure> {
         // the prompt's line has not ended
         print("\n".as_bytes())?;
     }
-    Ok(read > 0 && !answer.trim().eq_ignore_ascii_case("q"))
+    Ok(match answer.trim().to_lowercase().as_str() {
+        _ if read == 0 => Answer::End,
+        "q" => Answer::End,
+        "l" if example.is_some() => Answer::NextLesson,
+        _ => Answer::Next,
+    })
 }

@@ -9,7 +9,12 @@ const NARROWEST: usize = 40;
 
 /// How long a line may be, in characters.
 pub(crate) fn width() -> usize {
-    terminal_size::terminal_size_of(io::stdout()).map_or(WIDEST, |(width, _)| fit(usize::from(width.0)))
+    columns().map_or(WIDEST, fit)
+}
+
+/// How many columns the terminal has, if this is one.
+pub(crate) fn columns() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
 /// Some terminals say that they have no columns at all: those are not asked.

@@ -18,16 +18,8 @@ pub(crate) const LESSON: Lesson = Lesson {
     about: "A pipe has two ends, each with one owner. What is sent into one is received from the other. Whoever receives waits \
             for a message as long as somebody could still send one, and no longer.",
     look_for: "What becomes of one receive too many: while the other end is open somewhere, and when it is closed.",
-    file: "apps/lab/src/lessons/pipe.rs",
-    examples: &[
-        Example {
-            name: "duplex",
-            about: "both ways, with a dictionary in Chinese",
-            rows: &[15],
-            run: duplex,
-        },
-        Example { name: "end", about: "one receive too many", rows: &[15], run: end },
-    ],
+    file: file!(),
+    examples: &[DUPLEX, END],
 };
 
 type Book = BTreeMap<String, String>;
@@ -35,6 +27,8 @@ type Book = BTreeMap<String, String>;
 /// `[1, "hello word"]`: the two ends may send different types.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Greeting(u32, String);
+
+const DUPLEX: Example = Example::new("duplex", "both ways, with a dictionary in Chinese", &[15], duplex);
 
 fn duplex(stage: &Stage) -> Result<Saw, Failure> {
     let (mut ours, theirs) = pipe::duplex::<Book, Greeting>().map_err(Failure::failed)?;
@@ -66,6 +60,8 @@ fn duplex(stage: &Stage) -> Result<Saw, Failure> {
         .shown(fine))
 }
 
+const END: Example = Example::new("end", "one receive too many", &[15], end);
+
 fn end(stage: &Stage) -> Result<Saw, Failure> {
     let (mut gate, mut shut) = pipe::one_way::<()>().map_err(Failure::failed)?;
     let (mut sender, mut receiver) = pipe::one_way::<u32>().map_err(Failure::failed)?;
@@ -82,13 +78,14 @@ fn end(stage: &Stage) -> Result<Saw, Failure> {
     shut.close();
     let first = receiver.recv().map_err(Failure::failed)?;
     stage.says("parent", format_args!("received {first}, and wants one more"));
-    let limit = stage.paced(Duration::from_secs(1));
-    let while_open = receiver.poll(limit).map_err(Failure::failed)?;
-    stage.says("parent", format_args!("after {limit:?} there is something to receive: {while_open}"));
+    let patience = stage.paced(Duration::from_secs(1));
+    let limit = patience.as_millis();
+    let while_open = receiver.poll(patience).map_err(Failure::failed)?;
+    stage.says("parent", format_args!("after {limit} ms there is something to receive: {while_open}"));
     gate.close();
     let code = child.join(None).map_err(Failure::failed)?;
     // the child is gone, but this process has a copy of its end
-    let with_a_copy = receiver.poll(limit).map_err(Failure::failed)?;
+    let with_a_copy = receiver.poll(patience).map_err(Failure::failed)?;
     stage.says("parent", format_args!("the child has gone; our own copy of its end is open: {with_a_copy}"));
     sender.close();
     let is_end = matches!(receiver.recv(), Err(GetError::Ended));
@@ -102,7 +99,7 @@ fn end(stage: &Stage) -> Result<Saw, Failure> {
         .fact("something_with_a_forgotten_copy", with_a_copy)
         .fact("ended", is_end)
         .say(format!(
-            "For one receive too many there was {} while the other end was open, {limit:?} long in the child and {limit:?} \
+            "For one receive too many there was {} while the other end was open, {limit} ms long in the child and {limit} ms \
              long in a forgotten copy.",
             if while_open || with_a_copy { "SOMETHING" } else { "nothing" }
         ))

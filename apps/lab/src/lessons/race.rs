@@ -18,8 +18,6 @@ const EXPECTED: u64 = 2 * EACH;
 /// So often it is tried until an update is lost: a few seconds. (With one CPU the scheduler has to change threads between the two
 /// steps; some ten attempts are enough then.) At the bound the example says that nothing was lost.
 const ATTEMPTS: u64 = 1000;
-/// Of the attempts in which nothing was lost, the first one and then each of this number is told.
-const TOLD: u64 = 10;
 
 pub(crate) const LESSON: Lesson = Lesson {
     name: "race",
@@ -28,14 +26,12 @@ pub(crate) const LESSON: Lesson = Lesson {
             it added is gone.",
     look_for: "How many of the two million are missing, and that it is another number each time. The compiler does not allow a \
                real data race; two atomic steps where one would be needed lose updates all the same.",
-    file: "apps/lab/src/lessons/race.rs",
-    examples: &[Example {
-        name: "lost",
-        about: "two threads add a million each, with a load and a store",
-        rows: &[27, 28],
-        run: lost,
-    }],
+    file: file!(),
+    examples: &[LOST],
 };
+
+const LOST: Example =
+    Example::new("lost", "two threads add a million each, with a load and a store", &[27, 28], lost);
 
 fn lost(stage: &Stage) -> Result<Saw, Failure> {
     let (mut got, mut attempts) = (EXPECTED, 0);
@@ -43,7 +39,8 @@ fn lost(stage: &Stage) -> Result<Saw, Failure> {
         attempts += 1;
         let read;
         (got, read) = count()?;
-        if got != EXPECTED || attempts % TOLD == 1 {
+        // of the attempts in which nothing was lost, a few are told
+        if got != EXPECTED || [1, 10, 100].contains(&attempts) {
             for (who, read) in ["thread 1", "thread 2"].into_iter().zip(read) {
                 stage.says(who, format!("my million is done; the number is {}", show_count(read)));
             }

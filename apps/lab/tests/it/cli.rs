@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
@@ -19,27 +20,58 @@ fn every_lesson_is_listed_and_can_be_shown() {
         assert_eq!(shown.code, Some(0), "{shown:?}");
         assert!(shown.stdout.lines().all(|line| line.chars().count() <= 100), "{shown:?}");
         let file = lesson["file"].as_str().unwrap();
-        assert!(shown.stdout.contains(file) && shown.stdout.contains("What to look for"), "{shown:?}");
-        let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-        assert!(std::path::Path::new(&format!("{top}{file}")).is_file(), "{file} is not there");
+        let place = file.strip_suffix("mod.rs").unwrap_or(file);
+        assert!(shown.stdout.contains(&format!("The code: {place}\n")), "{shown:?}");
+        assert!(shown.stdout.contains("What to look for") && lines_of(file).len() <= SCREENS, "{file}");
         for example in lesson["examples"].as_array().unwrap() {
-            assert!(shown.stdout.contains(&format!("{name}/{}", example["name"].as_str().unwrap())));
+            let name = format!("{name}/{}", example["name"].as_str().unwrap());
+            assert!(shown.stdout.contains(&name), "{shown:?}");
+            the_code_is_where_it_is_said_to_be(&name, example);
         }
     }
 }
 
+/// What a learner opens fits two screens.
+const SCREENS: usize = 125;
+
+fn lines_of(file: &str) -> Vec<String> {
+    let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The line has the example's name, and the function follows at once.
+fn the_code_is_where_it_is_said_to_be(name: &str, example: &serde_json::Value) {
+    let (file, line) = (example["file"].as_str().unwrap(), example["line"].as_u64().unwrap());
+    let shown = lab(&["show", name]).stdout;
+    assert!(shown.contains(&format!("The code: {file}:{line}\n")), "{shown}");
+    let lines = lines_of(file);
+    assert!(lines.len() <= SCREENS, "{file} has {} lines", lines.len());
+    let code = lines[line as usize - 1..].iter().take(8).fold(String::new(), |code, line| code + line + "\n");
+    assert!(code.contains(&format!("\"{}\"", name.split_once('/').unwrap().1)), "{name}: {code}");
+    assert!(code.contains("(stage: &Stage) -> Result<Saw, Failure> {"), "{name}: {code}");
+}
+
 #[test]
-fn an_unknown_name_lists_the_right_ones() {
+fn an_unknown_name_has_the_nearest_one_or_all() {
     for (arguments, right) in [
-        (["run", "nonsense"], "process"),
-        (["run", "process/nonsense"], "process/join"),
-        (["show", "nonsense"], "process"),
+        (&["run", "nonsense"][..], "there are process, thread, "),
+        (&["run", "process/nonsense"], "there are process/start, process/join, "),
+        (&["show", "nonsense"], "there are process"),
+        (&["run", "proces"], "did you mean \"process\"? (lab list shows all)"),
+        (&["show", "process/joi"], "did you mean \"process/join\"? (lab show process shows all)"),
+        (&["run", "join"], "did you mean \"process/join\"?"),
+        (&["rum"], "did you mean \"run\"? (lab --help shows all)"),
+        (&["nonsense"], "there are list, show, run, tour"),
     ] {
-        let ended = lab(&arguments);
+        let ended = lab(arguments);
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.starts_with("error: no ") && ended.stderr.contains(right), "{ended:?}");
         assert_eq!((ended.stderr.lines().count(), ended.stdout.as_str()), (1, ""));
     }
+    let ended = lab(&["race", "--json"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("lab run race runs it, lab show race explains it"), "{ended:?}");
     assert_eq!(lab(&["run"]).code, Some(2));
     // what is no text is no name either
     let mut bytes = Command::new(env!("CARGO_BIN_EXE_lab"));

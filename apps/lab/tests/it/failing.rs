@@ -1,5 +1,6 @@
 //! What goes wrong, made to go wrong from outside: by the search path, by a limit, by a signal.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rexpect::process::{Signal, WaitStatus};
+use rexpect::session::spawn_command;
 use tempfile::tempdir;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -52,13 +55,14 @@ fn what_fails_is_exit_code_1_and_one_line() {
 
 #[test]
 fn without_descriptors_it_fails_and_says_so() {
+    // (3: a terminal of another test's, which a child that starts meanwhile may get)
     let mut shell = Command::new("sh");
-    shell.args(["-c", r#"ulimit -n 3 && exec "$0" run process/start"#, env!("CARGO_BIN_EXE_lab")]);
+    shell.args(["-c", r#"exec 3>&-; ulimit -n 3 && exec "$0" run process/start"#, env!("CARGO_BIN_EXE_lab")]);
     let output = shell.output().unwrap();
     // (without one descriptor more not even the loader may find its libraries)
     assert!(matches!(output.status.code(), Some(1 | 127)), "{output:?}");
     shell = Command::new("sh");
-    shell.args(["-c", r#"ulimit -n 4 && exec "$0" run process/start"#, env!("CARGO_BIN_EXE_lab")]);
+    shell.args(["-c", r#"exec 3>&-; ulimit -n 4 && exec "$0" run process/start"#, env!("CARGO_BIN_EXE_lab")]);
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(told(&output).starts_with("error: process/start: "), "{output:?}");
@@ -80,6 +84,32 @@ fn a_killed_program_leaves_no_child_that_waits_for_it() {
     while is_running(child) {
         assert!(Instant::now() < end, "{child} is left");
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// In a terminal, which sends the signal to all processes of the example at once.
+#[test]
+fn ctrl_c_ends_the_program_with_all_its_children() {
+    // (seconds are left when these words are said)
+    for (example, words) in [("class/process", "@ 0"), ("pool/sleep", "begins: 3")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        command.args(["run", example, "--original-pace"]).env("NO_COLOR", "1");
+        let mut session = spawn_command(command, Some(LIMIT.as_millis() as u64)).unwrap();
+        let mut told = session.exp_string(words).unwrap();
+        session.send_control('c').unwrap();
+        session.flush().unwrap();
+        told += &session.exp_eof().unwrap();
+        let status = session.process().wait().unwrap();
+        assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGINT, _)), "{example}: {status:?}");
+        assert!(!told.contains("error") && !told.contains("panicked"), "{example}: {told}");
+        let pid = |line: &str| line.split_whitespace().nth(3).and_then(|word| word.parse().ok());
+        let pids: BTreeSet<u32> = told.lines().filter_map(pid).collect();
+        assert!(!pids.is_empty(), "{example}: {told}");
+        let end = Instant::now() + LIMIT;
+        while pids.iter().any(|pid| is_running(*pid)) {
+            assert!(Instant::now() < end, "{example} left some of {pids:?}: {told}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

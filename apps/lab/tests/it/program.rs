@@ -15,6 +15,9 @@ use serde_json::Value;
 /// No example takes so long, however busy the machine is.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// A run fits a screen of so many lines.
+const SCREEN: usize = 24;
+
 /// A run of an example, as `--json` tells it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Run {
@@ -53,6 +56,10 @@ pub(crate) fn run(example: &str) -> Run {
     assert_eq!(format!("{}/{}", run.lesson, run.example), example);
     assert!(run.shown && !run.saw.is_empty() && !run.rows.is_empty(), "{run:?}");
     assert!(run.left_behind.values().all(|left| *left == 0), "{run:?}");
+    // (what goes on until somebody ends it may go on longer when the machine is busy)
+    let headings = if run.notes.is_empty() { 3 } else { 4 };
+    let lines = headings + run.events.len() + run.saw.len() + run.notes.len();
+    assert!(lines <= SCREEN || example == "class/loop", "{lines} lines: {run:?}");
     assert!(run.events.iter().all(|event| event.at_us < LIMIT.as_micros() as u64), "{run:?}");
     run
 }

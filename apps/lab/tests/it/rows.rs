@@ -43,6 +43,7 @@ const ROWS: &[(u8, &[Test])] = &[
         8,
         &[
             (LESSONS, "process.rs", "exit_codes"),
+            (LESSONS, "process.rs", "daemon"),
             (ALONE, "", "a_daemon_dies_with_a_killed_parent"),
             (ALONE, "", "names_tell_the_family"),
         ],
@@ -108,7 +109,7 @@ const ROWS: &[(u8, &[Test])] = &[
     ),
     (39, &[(LESSONS, "process.rs", "pid")]),
     (40, &[(LESSONS, "class.rs", "an_endless_one_is_ended")]),
-    (41, &[(LESSONS, "process.rs", "terminate")]),
+    (41, &[(LESSONS, "process.rs", "terminate"), (LESSONS, "process.rs", "held_locks")]),
     (42, &[(LESSONS, "globals.rs", "a_forked_process_changes_its_copy")]),
     (43, &[(LESSONS, "queue.rs", "bounded")]),
     (44, &[(LESSONS, "pool.rs", "queueing"), (LESSONS, "pool.rs", "killed")]),

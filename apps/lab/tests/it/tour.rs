@@ -26,6 +26,10 @@ fn at_a_terminal() -> (PtySession, String) {
     session.exp_string(&format!("lesson {} of {}, {from}: ", lessons.len() - 1, lessons.len())).unwrap();
     session.exp_string("What to look for: ").unwrap();
     session.exp_string("what you saw:").unwrap();
+    // one example after the other, each at the reader's pace
+    session.exp_string(&format!("Enter for {from}/")).unwrap();
+    session.send_line("").unwrap();
+    session.exp_string("what you saw:").unwrap();
     session.exp_string(&format!("Enter for the next lesson ({last}), q to end: ")).unwrap();
     (session, last.clone())
 }
@@ -44,6 +48,21 @@ fn enter_goes_on() {
     let rest = ends_well(session);
     assert!(rest.contains(&format!(", {last}: ")) && rest.contains("what you saw:"), "{rest}");
     assert!(!rest.contains("Enter for the next"), "there is none: {rest}");
+}
+
+#[test]
+fn l_goes_on_to_the_next_lesson() {
+    let lessons = lessons();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    command.arg("tour").env("NO_COLOR", "1");
+    let mut session = spawn_command(command, Some(LIMIT_MS)).unwrap();
+    session.exp_string(&format!("Enter for {}/", lessons[0])).unwrap();
+    session.send_line("l").unwrap();
+    let skipped = session.exp_string(&format!("lesson 2 of {}, {}: ", lessons.len(), lessons[1])).unwrap();
+    assert!(!skipped.contains("what you saw:"), "{skipped}");
+    session.exp_string("q to end: ").unwrap();
+    session.send_line("q").unwrap();
+    ends_well(session);
 }
 
 #[test]

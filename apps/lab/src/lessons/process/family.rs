@@ -1,24 +1,24 @@
-//! Who is who among processes: numbers, parents, and the list of children.
+//! Who is whose parent.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixStream;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::exit::Failure;
-use common::process::{self, Builder, Process, active_children};
+use common::process::{self, Builder};
 use nix::unistd::{Pid, getpid, getppid};
 
 use super::reap_if_adopted;
-use crate::lesson::Saw;
+use crate::lesson::{Example, Saw};
 use crate::stage::Stage;
 
-/// Nobody here waits longer for a word or an end.
+/// An orphan waits no longer for the word to end.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) fn pids(stage: &Stage) -> Result<Saw, Failure> {
+pub(super) const PIDS: Example = Example::new("pids", "parent and child tell their numbers", &[46], pids);
+
+fn pids(stage: &Stage) -> Result<Saw, Failure> {
     stage.says("parent", format_args!("parent process {}", getpid()));
     let child = Builder::new().name("test").fork(|| {
         stage.says(
@@ -43,7 +43,10 @@ pub(super) fn pids(stage: &Stage) -> Result<Saw, Failure> {
         .shown(agreed && stage.last_of("parent") > stage.last_of("child")))
 }
 
-pub(super) fn pid(stage: &Stage) -> Result<Saw, Failure> {
+pub(super) const PID: Example =
+    Example::new("pid", "who is whose parent, and who is it when the parent has gone", &[39], pid);
+
+fn pid(stage: &Stage) -> Result<Saw, Failure> {
     let (mut dancer, theirs) = UnixStream::pair()?;
     let (go, wait) = UnixStream::pair()?;
     // (if this process is killed, nobody tells the orphan to end)
@@ -92,51 +95,4 @@ fn number_from(stream: &mut UnixStream) -> io::Result<i32> {
     let mut number = [0; 4];
     stream.read_exact(&mut number)?;
     Ok(i32::from_le_bytes(number))
-}
-
-pub(super) fn many(stage: &Stage) -> Result<Saw, Failure> {
-    let (go, wait) = UnixStream::pair()?;
-    let worker = |number: usize| {
-        let wait = wait.try_clone()?;
-        let (stage, mut end) = (stage, wait);
-        Builder::new().daemon(true).fork(move || {
-            let who = format!("worker {number}");
-            stage.says(&who, "begins");
-            let _ = end.read(&mut [0]);
-            stage.says(&who, "ends");
-        })
-    };
-    // each child has a copy of `go`; they wait for one byte each
-    let children = (1..=3).map(worker).collect::<io::Result<Vec<Process>>>()?;
-    let while_they_run = active_children();
-    for child in &while_they_run {
-        stage.says("parent", format_args!("{} is process {}", child.name, child.pid));
-    }
-    (&go).write_all(b"...")?;
-    let ours = |pid: i32| children.iter().any(|child| child.pid() == pid);
-    let end = Instant::now() + LIMIT;
-    // nobody joins them: asking is enough
-    while active_children().iter().any(|child| ours(child.pid)) && Instant::now() < end {
-        thread::sleep(Duration::from_millis(1));
-    }
-    let afterwards = active_children().iter().filter(|child| ours(child.pid)).count();
-    let zombies =
-        children.iter().filter(|c| fs::exists(format!("/proc/{}", c.pid())).unwrap_or(true)).count();
-    let codes = children.iter().map(|child| child.join(None)).collect::<io::Result<Vec<_>>>()?;
-    let (cpus, usable) = (process::cpu_count(), process::usable_cpus());
-    let mine = while_they_run.iter().filter(|child| ours(child.pid)).count();
-    Ok(Saw::new()
-        .fact("cpu_count", cpus)
-        .fact("usable_cpus", usable)
-        .fact("active", [mine, afterwards])
-        .fact("exit_codes", &codes)
-        .fact("zombies", zombies)
-        .say(format!(
-            "{mine} children were active while they ran, {afterwards} afterwards. Nobody had joined them, and {zombies} of them were \
-             left as zombies."
-        ))
-        .say(format!("The machine has {cpus} CPUs, and this process may use {usable}."))
-        .note("Asking for the active children waits for those that have ended, as join does.")
-        .note("Only the second number says how many can compute at once: a container or `taskset` may allow fewer.")
-        .shown(mine == 3 && afterwards == 0 && zombies == 0))
 }

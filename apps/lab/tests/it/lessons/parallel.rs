@@ -13,6 +13,7 @@ fn measured(run: &Run) -> Vec<(String, usize)> {
     for one in measured {
         assert_eq!(one["primes"], 33_860, "below 400,000");
         assert!(one["ms"].as_f64().unwrap() > 0.0 && one["speed_up"].as_f64().unwrap() > 0.0, "{one}");
+        assert!(one["cpus_given"].as_f64().unwrap() > 0.0, "{one}");
     }
     let read = |one: &serde_json::Value| {
         (one["unit"].as_str().unwrap().to_owned(), one["count"].as_u64().unwrap() as usize)

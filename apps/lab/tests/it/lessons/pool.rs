@@ -16,11 +16,11 @@ fn basic() {
     let workers = numbers(&run.facts["workers_before_first_task"]);
     assert_eq!(workers.len(), 3);
     let tasks = run.of("task");
-    assert_eq!(tasks.iter().filter(|event| event.what == "begins: name kurong, age 18").count(), 10);
+    assert_eq!(tasks.iter().filter(|event| event.what == "name kurong, age 18").count(), 10);
     let pids: BTreeSet<u64> = tasks.iter().map(|event| event.pid.into()).collect();
     assert!(pids.len() <= 3 && pids.iter().all(|pid| workers.contains(pid)), "{run:?}");
     assert_eq!(pids.into_iter().collect::<Vec<_>>(), numbers(&run.facts["pids"]));
-    assert!(run.facts["most_at_once"].as_u64().unwrap() <= 3);
+    assert!((1..=3).contains(&run.facts["most_at_once"].as_u64().unwrap()));
     // the workers are told before any task, and the end after all of them
     assert_eq!(run.events[0].who, "parent");
     assert_eq!(run.events.last().unwrap().what, "goes on after all tasks");
@@ -31,14 +31,14 @@ fn queueing() {
     let run = run("pool/queueing");
     let waited = numbers(&run.facts["waited_us"]);
     let at_once = run.facts["given_at_once"].as_u64().unwrap();
-    assert!(at_once >= 6 && !waited.is_empty() && at_once + waited.len() as u64 == 12);
+    assert!(at_once >= 5 && !waited.is_empty() && at_once + waited.len() as u64 == 10, "{run:?}");
     let full = run.of("parent").iter().filter(|event| event.what.contains("is full")).count();
     assert_eq!(full, waited.len());
     let tasks = run.facts["tasks_of_pid"].as_object().unwrap();
     assert!(tasks.len() <= 3);
-    assert_eq!(tasks.values().map(|tasks| tasks.as_u64().unwrap()).sum::<u64>(), 12);
+    assert_eq!(tasks.values().map(|tasks| tasks.as_u64().unwrap()).sum::<u64>(), 10);
     // each worker's tasks, by its own words
-    for task in 0..12 {
+    for task in 0..10 {
         let pid = run.pid_of(&format!("task {task}"));
         assert!(tasks.contains_key(&pid.to_string()), "{run:?}");
     }
@@ -50,10 +50,10 @@ fn callback() {
     let order = numbers(&run.facts["order"]);
     let mut sorted = order.clone();
     sorted.sort_unstable();
-    assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+    assert_eq!(sorted, (0..6).collect::<Vec<_>>());
     assert_ne!(order[0], 0, "the first task took longest");
     let callbacks = run.of("callback");
-    assert_eq!(callbacks.len(), 10);
+    assert_eq!(callbacks.len(), 6);
     for (event, task) in callbacks.iter().zip(order) {
         assert_eq!(event.what, format!("{}, the result of task {task}", task * task));
         assert_eq!(event.pid, run.pid_of("slow callback"), "in one process");

@@ -86,7 +86,36 @@ fn terminate() {
     assert!(run.events.iter().all(|event| event.what != "tidied up"));
     assert_eq!(run.facts["grandchild_orphaned"], true);
     assert_eq!(run.facts["grandchild_ended"], true);
-    assert_eq!(run.facts["lock_owner_died"], true);
+}
+
+#[test]
+fn held_locks() {
+    let run = run("process/held-locks");
+    assert_eq!(run.facts["exit_code"], -15);
+    assert_eq!(run.of("child")[0].what, "I hold both locks");
+    // the plain one is a lock: it was got, and could be got by the child when it was released
+    assert_eq!(
+        (&run.facts["plain_lock_before"], &run.facts["plain_lock_after"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(run.facts["robust_lock_after"], true);
+    assert_eq!(run.facts["robust_lock_owner_died"], true);
+    assert!(run.saw[0].contains("stayed locked") && run.saw[1].contains("was told"), "{run:?}");
+}
+
+#[test]
+fn daemon() {
+    let run = run("process/daemon");
+    assert_eq!((&run.facts["exit_code"], &run.facts["left"]), (&0.into(), &0.into()));
+    assert_eq!((&run.facts["child_waited_for"], &run.facts["daemon_done"]), (&true.into(), &false.into()));
+    let said: Vec<(&str, &str)> = run.events.iter().map(|event| (&*event.who, &*event.what)).collect();
+    let expected = [
+        ("daemon", "I have 600 s of work"),
+        ("parent", "my work is done"),
+        ("child", "my work is done"),
+        ("main", "the parent has ended: exit code 0"),
+    ];
+    assert_eq!(said, expected);
 }
 
 #[test]

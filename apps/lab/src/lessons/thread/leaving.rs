@@ -1,4 +1,4 @@
-//! What becomes of a thread when `main` returns: two examples of the lesson `thread`, each with a program of its own to watch.
+//! What becomes of a thread when `main` returns: each example has a program of its own to watch.
 
 use std::io;
 use std::sync::mpsc;
@@ -9,7 +9,7 @@ use common::exit::Failure;
 use common::process::{Builder, ExitValue, Inherited};
 use serde::{Deserialize, Serialize};
 
-use crate::lesson::Saw;
+use crate::lesson::{Example, Saw};
 use crate::stage::{Stage, StageNote};
 
 /// The name under which the program is spawned for [`spawned`].
@@ -29,7 +29,9 @@ struct Orders {
     work: Duration,
 }
 
-pub(super) fn joined(stage: &Stage) -> Result<Saw, Failure> {
+pub(super) const JOINED: Example = Example::new("joined", "main waits for its thread", &[18, 19], joined);
+
+fn joined(stage: &Stage) -> Result<Saw, Failure> {
     let (code, done) = watch(stage, true, stage.paced(Duration::from_secs(2)))?;
     let what = if done { "came" } else { "did not come" };
     let last = stage.last_of("main") > stage.last_of("thread");
@@ -40,7 +42,10 @@ pub(super) fn joined(stage: &Stage) -> Result<Saw, Failure> {
         .shown(done && last && code == 0))
 }
 
-pub(super) fn not_joined(stage: &Stage) -> Result<Saw, Failure> {
+pub(super) const NOT_JOINED: Example =
+    Example::new("not-joined", "main returns while its thread works", &[18, 19], not_joined);
+
+fn not_joined(stage: &Stage) -> Result<Saw, Failure> {
     let begun = Instant::now();
     let (code, done) = watch(stage, false, LONG)?;
     let took = begun.elapsed();
