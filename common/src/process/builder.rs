@@ -77,11 +77,11 @@ impl<'a> Builder<'a> {
 
     /// Starts it as this program anew, which runs the [`Entry`](super::Entry) of this name with these arguments. For a process with threads,
     /// and for one that is to inherit nothing: its memory is fresh, and its descriptors are stdin, stdout, stderr and what
-    /// was [passed](Self::pass) (and what this program was started with itself: only what is opened close-on-exec, as Rust does, stays here).
+    /// was [passed](Self::pass). (What was opened without close-on-exec, as Rust never does, it gets, too.)
     ///
     /// # Errors
     /// The program did not call [`spawned`](super::spawned) first or has no such entry; the arguments cannot be serialised;
-    /// the kernel has no room for another process.
+    /// the kernel has no room for another process, or no number for a copy of a descriptor.
     pub fn spawn(self, entry: &str, arguments: &impl Serialize) -> io::Result<Process> {
         let name = self.name.unwrap_or_else(family::next_name);
         let pid = spawn::start(entry, arguments, &name, self.daemon, &self.descriptors)?;

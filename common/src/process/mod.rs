@@ -97,7 +97,7 @@ impl Process {
             Err(e) => {
                 // no descriptor is left: a child that cannot be looked after must not be
                 let _ = kill(pid, Signal::SIGKILL);
-                let _ = nix::sys::wait::waitpid(pid, None);
+                while nix::sys::wait::waitpid(pid, None) == Err(Errno::EINTR) {}
                 return Err(e.into());
             }
         };

@@ -71,9 +71,14 @@ static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 
 /// To be called first of all in `main`: if this process was started by [`Builder::spawn`](super::Builder::spawn), runs its entry and
 /// gives the exit code, with which `main` has to end. `None` in a process that was started by a person.
+///
+/// What this program was started with beside stdin, stdout and stderr it keeps to itself from now on: no program that it starts gets it. (A copy
+/// of somebody's pipe, forgotten in a child, would hide its end from whoever reads it.)
 #[must_use]
 pub fn spawned(entries: &'static [Entry]) -> Option<i32> {
     let _ = ENTRIES.set(entries);
+    // (where the kernel cannot, they stay as they were)
+    let _ = descriptor::close_on_exec_from(3);
     // (a person's arguments need not be text)
     let argument = env::args_os().nth(1)?;
     let letter: RawFd = argument.to_str()?.strip_prefix(FLAG)?.parse().ok()?;
@@ -100,7 +105,7 @@ fn open(letter: OwnedFd) -> io::Result<(Letter, Inherited)> {
     let descriptors: Vec<OwnedFd> =
         letter.descriptors.iter().map(|number| descriptor::adopt(*number)).collect();
     for descriptor in &descriptors {
-        // a child of this process gets what it is passed, and nothing else
+        // a child of this process gets what it is passed, and nothing else, whatever the kernel
         rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
     }
     let arguments = std::mem::take(&mut letter.arguments);
@@ -125,27 +130,28 @@ pub(super) fn start(
 ) -> io::Result<Pid> {
     find(entry)?;
     let memory = File::from(memfd_create("spawned", MFdFlags::MFD_CLOEXEC)?);
-    // numbers that no descriptor has here, so that none is overwritten before it has been copied
-    let given = descriptors.iter().map(AsRawFd::as_raw_fd).chain([memory.as_raw_fd()]);
-    let first = given.max().unwrap_or(2).max(2) + 1;
-    let numbered: Vec<(BorrowedFd<'_>, RawFd)> = descriptors.iter().copied().zip(first + 1..).collect();
+    // The child has them under numbers that are taken for it here: so each has one of its own, also one that is passed twice, or stdin.
+    let copy = |descriptor: BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(descriptor, 3);
+    let copies: Vec<OwnedFd> = descriptors.iter().copied().map(copy).collect::<Result<_, _>>()?;
+    let memory = File::from(copy(memory.as_fd())?);
     let letter = Letter {
         entry: entry.to_owned(),
         name: name.to_owned(),
         daemon_of: daemon.then(|| getpid().as_raw()),
         arguments: serde_json::to_value(arguments)?,
-        descriptors: numbered.iter().map(|(_, number)| *number).collect(),
+        descriptors: copies.iter().map(AsRawFd::as_raw_fd).collect(),
     };
     (&memory).write_all(&serde_json::to_vec(&letter)?)?;
     let program = env::args_os().next().unwrap_or_else(|| "spawned".into());
     let program = program.to_string_lossy();
-    let flag = format!("{FLAG}{first}");
-    let all: Vec<_> = numbered.into_iter().chain([(memory.as_fd(), first)]).collect();
+    let flag = format!("{FLAG}{}", memory.as_raw_fd());
+    let passed = copies.iter().map(AsFd::as_fd).chain([memory.as_fd()]);
+    let all: Vec<_> = passed.map(|descriptor| (descriptor, descriptor.as_raw_fd())).collect();
     own_binary(&[&program, &flag], &all, &PosixSpawnAttr::init()?)
 }
 
 /// Starts the own binary with these words (the first one is its name) and, beside stdin, stdout and stderr, these descriptors
-/// under these numbers. (`posix_spawn` does not copy the parent's page tables, as `fork` does.)
+/// under these numbers (one that keeps its number is passed as well). (`posix_spawn` does not copy the parent's page tables, as `fork` does.)
 ///
 /// # Errors
 /// A word has a NUL in it, or the kernel has no room for another process.

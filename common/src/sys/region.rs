@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -15,6 +16,8 @@ use super::robust::RobustMutex;
 /// Each mutex, counter and word has a cache line of its own, so that who writes one does not slow down who reads another.
 const LINE: usize = 64;
 const PAGE: usize = 4096;
+/// Bytes are copied in pieces of this length.
+const WORD: usize = 8;
 /// The first lines of a region: what it is, and how it is divided, a number each.
 const HEADER: usize = 5;
 const MAGIC: u64 = u64::from_le_bytes(*b"manyhnd1");
@@ -58,6 +61,9 @@ impl Layout {
 }
 
 /// Shared memory without a name: children that are forked have it, others get its descriptor.
+///
+/// Whoever has it is trusted with the [mutexes](RobustMutex): the C library keeps pointers in them, and follows those of a mutex that
+/// it holds. Counters, words and bytes may become anything at any time, and are to be checked.
 #[derive(Debug)]
 pub struct Region {
     map: MmapRaw,
@@ -157,27 +163,43 @@ impl Region {
         }
     }
 
-    /// Copies bytes into the region, at this distance from the beginning of its bytes.
+    /// Copies bytes into the region, at this distance (a multiple of 8) from the beginning of its bytes. What follows them up to the
+    /// next multiple of 8 becomes zero.
+    ///
+    /// Who may write when, is agreed by mutexes and counters. Whoever breaks the agreement, in this process or another, gets
+    /// wrong bytes, and nothing worse: each 8 of them are an atomic number.
     ///
     /// # Panics
-    /// They do not fit.
+    /// They do not fit, or do not begin at a multiple of 8.
     #[inline]
     pub fn write(&self, at: usize, bytes: &[u8]) {
-        assert!(at <= self.layout.bytes && bytes.len() <= self.layout.bytes - at, "beyond the region");
-        // SAFETY: the range is inside the mapping, and no reference to it exists: everybody copies. Who may write when is
-        // agreed by mutexes and counters; whoever breaks the agreement gets wrong bytes, and bytes are all it can get.
-        unsafe { self.data(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        let words = self.words(at, bytes.len());
+        let (whole, rest) = bytes.as_chunks::<WORD>();
+        for (word, bytes) in words.iter().zip(whole) {
+            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; WORD];
+            last[..rest.len()].copy_from_slice(rest);
+            words[whole.len()].store(u64::from_ne_bytes(last), Ordering::Relaxed);
+        }
     }
 
-    /// Copies bytes out of the region.
+    /// Copies bytes out of the region, from this distance (a multiple of 8).
     ///
     /// # Panics
-    /// There are not so many.
+    /// There are not so many, or they do not begin at a multiple of 8.
     #[inline]
     pub fn read(&self, at: usize, into: &mut [u8]) {
-        assert!(at <= self.layout.bytes && into.len() <= self.layout.bytes - at, "beyond the region");
-        // SAFETY: as in `write`.
-        unsafe { self.data(at).copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };
+        let words = self.words(at, into.len());
+        let (whole, rest) = into.as_chunks_mut::<WORD>();
+        for (word, bytes) in words.iter().zip(&mut *whole) {
+            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        if !rest.is_empty() {
+            let last = words[whole.len()].load(Ordering::Relaxed).to_ne_bytes();
+            rest.copy_from_slice(&last[..rest.len()]);
+        }
     }
 
     /// The number that stands in a line of the header or of the counters.
@@ -194,10 +216,16 @@ impl Region {
         unsafe { self.map.as_mut_ptr().add(number * LINE) }
     }
 
+    /// The words in which so many bytes stand.
     #[inline]
-    fn data(&self, at: usize) -> *mut u8 {
-        // SAFETY: callers have checked that `at` is inside the bytes.
-        unsafe { self.map.as_mut_ptr().add(self.layout.data_starts() + at) }
+    fn words(&self, at: usize, length: usize) -> &[AtomicU64] {
+        let count = length.div_ceil(WORD);
+        assert!(at.is_multiple_of(WORD), "not at the beginning of a word");
+        assert!(at <= self.layout.bytes && count <= (self.layout.bytes - at) / WORD, "beyond the region");
+        // SAFETY: the bytes begin with a page, and `at` is inside them.
+        let first = unsafe { self.map.as_mut_ptr().add(self.layout.data_starts() + at) };
+        // SAFETY: the words are inside the mapping and aligned; they are used as atomics only, which may change.
+        unsafe { slice::from_raw_parts(first.cast::<AtomicU64>(), count) }
     }
 }
 
@@ -212,3 +240,40 @@ fn map(memory: &File, length: usize) -> io::Result<MmapRaw> {
 }
 
 const _: () = assert!(size_of::<RobustMutex>() <= LINE && HEADER * LINE <= PAGE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_copied_whatever_their_number() {
+        let layout = Layout { mutexes: 0, counters: 0, words: 0, bytes: 64 };
+        let region = Region::create("test", layout).unwrap();
+        let bytes: Vec<u8> = (1..=64).collect();
+        for length in 0..=56 {
+            region.write(0, &[0xff; 64]);
+            region.write(8, &bytes[..length]);
+            let mut all = [7; 64];
+            region.read(0, &mut all);
+            let end = 8 + length.next_multiple_of(8);
+            assert_eq!((&all[..8], &all[8..][..length]), (&[0xff; 8][..], &bytes[..length]));
+            assert!(all[8 + length..end].iter().all(|byte| *byte == 0), "the rest of the word");
+            assert!(all[end..].iter().all(|byte| *byte == 0xff), "and nothing behind it");
+            let mut some = vec![7; length];
+            region.read(8, &mut some);
+            assert_eq!(some, &bytes[..length]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_copied_beyond_the_bytes() {
+        let layout = Layout { mutexes: 0, counters: 0, words: 0, bytes: 64 };
+        let region = Region::create("test", layout).unwrap();
+        for (at, length) in [(0, 65), (8, 57), (64, 1), (72, 0), (1, 8), (usize::MAX - 7, 8)] {
+            let beyond = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                region.read(at, &mut vec![0; length]);
+            }));
+            assert!(beyond.is_err(), "{length} at {at}");
+        }
+    }
+}

@@ -72,9 +72,29 @@ impl RobustMutex {
     /// This thread holds it already.
     #[inline]
     pub fn hold<T>(&self, action: impl FnOnce(Got) -> T) -> io::Result<T> {
-        let got = self.lock(Patience::Unlimited)?.unwrap_or(Got::Clean);
+        let got = self.lock(Patience::Unlimited)?.ok_or(io::ErrorKind::WouldBlock)?;
         let _unlock = UnlockOnDrop(self);
         Ok(action(got))
+    }
+
+    /// As [`Self::hold`], but waits for it no longer than this (which is asked for if it is not free at once); `None`: it was
+    /// not free in time.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    #[inline]
+    pub fn hold_within<T>(
+        &self,
+        span: impl FnOnce() -> Duration,
+        action: impl FnOnce(Got) -> T,
+    ) -> io::Result<Option<T>> {
+        let got = match self.lock(Patience::None)? {
+            None => self.lock(Patience::For(span()))?,
+            got => got,
+        };
+        let Some(got) = got else { return Ok(None) };
+        let _unlock = UnlockOnDrop(self);
+        Ok(Some(action(got)))
     }
 
     /// Locks; `None`: it was not free in time.

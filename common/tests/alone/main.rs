@@ -5,7 +5,7 @@ mod runner;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::lock::Lock;
 use common::process::{self, Builder, Entry, Inherited, PANICKED, Process, active_children};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
 const ENTRIES: &[Entry] = &[
@@ -20,6 +21,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "numbers", run: |inherited| inherited.arguments::<Vec<i32>>().map_or(77, |_| 0) },
     Entry { name: "name", run: |_| i32::from(process::name() != "Clock") },
     Entry { name: "wait", run: |inherited| wait(&inherited) },
+    Entry { name: "has", run: has },
 ];
 
 const LONG: Option<Duration> = Some(Duration::from_secs(20));
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
             a_spawned_process_gets_arguments_and_descriptors,
         ),
         ("a_spawned_process_inherits_nothing_else", a_spawned_process_inherits_nothing_else),
+        ("a_spawned_process_passes_nothing_on", a_spawned_process_passes_nothing_on),
+        ("the_last_descriptor_is_passed_too", the_last_descriptor_is_passed_too),
         ("a_process_with_threads_may_spawn", a_process_with_threads_may_spawn),
         ("an_entry_that_is_not_there_is_an_error", an_entry_that_is_not_there_is_an_error),
         ("a_lock_survives_its_holders", a_lock_survives_its_holders),
@@ -247,6 +251,44 @@ fn a_spawned_process_inherits_nothing_else() {
     let many: Vec<_> = (0..20).map(|_| fs::File::open("/dev/null").unwrap()).collect();
     assert_eq!(descriptors(), few);
     drop(many);
+}
+
+/// Whether it has this descriptor, and so many generations after it.
+fn has(inherited: Inherited) -> i32 {
+    let (number, generations): (i32, u32) = inherited.arguments().unwrap();
+    let own = i32::from(fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
+    if generations == 0 {
+        return own;
+    }
+    let child = Builder::new().spawn("has", &(number, generations - 1)).unwrap();
+    own + 10 * child.join(LONG).unwrap().unwrap()
+}
+
+fn a_spawned_process_passes_nothing_on() {
+    // as a shell or another program may leave one behind
+    let file = fs::File::open("/dev/null").unwrap();
+    let left_behind = rustix::io::fcntl_dupfd_cloexec(&file, 100).unwrap();
+    rustix::io::fcntl_setfd(&left_behind, rustix::io::FdFlags::empty()).unwrap();
+    let child = Builder::new().spawn("has", &(left_behind.as_raw_fd(), 2)).unwrap();
+    assert_eq!(child.join(LONG).unwrap(), Some(1), "the child has it, and nobody after it");
+}
+
+fn the_last_descriptor_is_passed_too() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let child = forked(|| {
+        let last = rustix::io::fcntl_dupfd_cloexec(&theirs, 200).unwrap();
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, last.as_raw_fd() as u64 + 1, hard).unwrap();
+        // the same one twice: each is one of its own
+        let builder = Builder::new().pass(last.as_fd()).pass(last.as_fd());
+        let child = builder.spawn("say", &(7, ["words"])).unwrap();
+        child.join(LONG).unwrap().unwrap()
+    });
+    assert_eq!(child.join(LONG).unwrap(), Some(0));
+    drop(theirs);
+    let mut said = String::new();
+    ours.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "0: 7 words1: 7 words");
 }
 
 fn a_process_with_threads_may_spawn() {

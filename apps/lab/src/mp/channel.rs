@@ -16,7 +16,7 @@
 //! figures for the queue and the pool. All sleepers are woken, not one: the one might be killed before it acts.
 //!
 //! **Where it breaks.** A process that is *stopped* (SIGSTOP) in the moment in which it holds a lock holds up its side of
-//! the channel until it goes on or is killed, time limits included.
+//! the channel until it goes on or is killed. A call with a time limit ends all the same when that is over.
 //!
 //! **Bounds.** As many messages and bytes as it was made for; then [`Refused::Full`].
 
@@ -123,8 +123,8 @@ impl Channel {
             return Err(Refused::TooLarge { most });
         }
         loop {
-            let put = self.ring.mutex(WRITERS).hold(|_| self.put_now(message)).map_err(Refused::Broken)?;
-            match put {
+            let put = self.hold(WRITERS, wait, || self.put_now(message)).map_err(Refused::Broken)?;
+            match put.ok_or(Refused::Full)? {
                 Err(Refused::Full) if self.may_have_room(message.len(), wait)? => {}
                 other => return other,
             }
@@ -135,9 +135,8 @@ impl Channel {
     /// down is there if the message is gone.
     pub(crate) fn get(&self, into: &mut Vec<u8>, wait: Wait, taking: impl Fn(u32)) -> Result<(), Nothing> {
         loop {
-            let got =
-                self.ring.mutex(READERS).hold(|_| self.get_now(into, &taking)).map_err(Nothing::Broken)?;
-            match got {
+            let got = self.hold(READERS, wait, || self.get_now(into, &taking)).map_err(Nothing::Broken)?;
+            match got.ok_or(Nothing::Empty)? {
                 Err(Nothing::Empty) if self.may_have_a_message(wait)? => {}
                 other => return other,
             }
@@ -165,12 +164,24 @@ impl Channel {
         self.ring.mutex(READERS).hold(|_| action(self.ring.next_number()))
     }
 
+    /// Runs this with one of the locks; `None`: somebody else had it until the time was over. (Who does not want to wait waits for
+    /// the lock: it is held for a moment only, and is no reason to say that nothing is there.)
+    #[inline]
+    fn hold<T>(&self, lock: usize, wait: Wait, action: impl FnOnce() -> T) -> io::Result<Option<T>> {
+        let lock = self.ring.mutex(lock);
+        match wait {
+            Wait::No | Wait::Forever => lock.hold(|_| action()).map(Some),
+            Wait::Until(_) => lock.hold_within(|| wait.left().unwrap_or_default(), |_| action()),
+        }
+    }
+
     /// With the writers' lock.
     fn put_now(&self, message: &[u8]) -> Result<u32, Refused> {
         if self.is_closed() {
             return Err(Refused::Closed);
         }
-        self.ring.put(message, || self.wake(READERS_SLEEP, NOT_EMPTY)).ok_or(Refused::Full)
+        let put = self.ring.put(message, || self.wake(READERS_SLEEP, NOT_EMPTY));
+        put.map_err(Refused::Broken)?.ok_or(Refused::Full)
     }
 
     /// With the readers' lock.
@@ -213,11 +224,12 @@ impl Channel {
         wait: Wait,
     ) -> io::Result<bool> {
         let word = self.ring.word(word);
-        let seen = self.ring.mutex(their_lock).hold(|_| {
+        let seen = self.hold(their_lock, wait, || {
             self.ring.word(sleeping).store(1, Ordering::SeqCst);
             let seen = word.load(Ordering::SeqCst);
             (!may()).then_some(seen)
         })?;
+        let Some(seen) = seen else { return Ok(false) };
         let Some(seen) = seen else { return Ok(true) };
         let left = wait.left();
         if left == Some(Duration::ZERO) {

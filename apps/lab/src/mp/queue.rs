@@ -21,7 +21,8 @@
 //! value itself needs.
 //!
 //! **Where it breaks.** All who use a queue have to use the same type: [`Queue::open`] refuses another. A process that is stopped
-//! (not killed) in the moment in which it holds a lock holds up its side until it goes on.
+//! (not killed) in the moment in which it holds a lock holds up its side until it goes on; calls with a time limit end in time. Other
+//! programs that have the descriptor are trusted as threads are: they cannot make a value of nonsense, but they can break the locks.
 //!
 //! **Why no crate.** `ipc-channel` has no bounded channel, and one receiver; `crossbeam-channel` is for threads.
 //!

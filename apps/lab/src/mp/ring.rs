@@ -26,6 +26,8 @@ const HEADER: usize = UNIT;
 const BYTES_MIN: usize = 4096;
 /// The largest ring, in bytes.
 const BYTES_MAX: usize = 1 << 30;
+/// As many messages may wait at most.
+pub(super) const MESSAGES_MAX: u32 = u32::MAX / 2;
 
 /// What its user keeps beside the ring.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +37,12 @@ pub(super) struct Beside {
     pub(super) counters: usize,
 }
 
-/// The ring.
+/// The ring. What stands in the memory it believes nobody: whoever writes nonsense there causes errors, or waits for ever, and that is all.
 #[derive(Debug)]
 pub(super) struct Ring {
     region: Region,
+    /// How many messages may wait.
+    limit: usize,
 }
 
 /// A place in the ring: how many messages lie before it since the beginning, and where it is. Both count on and on, and wrap;
@@ -87,14 +91,15 @@ impl Ring {
     /// # Errors
     /// Too large, or the kernel has no memory.
     pub(super) fn create(name: &str, messages: u32, bytes: usize, beside: Beside) -> io::Result<Self> {
-        if bytes > BYTES_MAX || messages > u32::MAX / 2 {
+        if bytes > BYTES_MAX || messages > MESSAGES_MAX {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "at most 1 GiB, and 2^31 messages"));
         }
         let bytes = bytes.max(BYTES_MIN).next_power_of_two();
         let Beside { mutexes, words, counters } = beside;
         let region = Region::create(name, Layout { mutexes, counters: COUNTERS + counters, words, bytes })?;
-        region.counter(LIMIT).store(u64::from(messages.max(1)), Ordering::SeqCst);
-        Ok(Self { region })
+        let messages = messages.max(1);
+        region.counter(LIMIT).store(messages.into(), Ordering::SeqCst);
+        Ok(Self { region, limit: messages as usize })
     }
 
     /// The ring behind a descriptor.
@@ -108,10 +113,11 @@ impl Ring {
         if !fits || counters < COUNTERS + beside.counters || !(BYTES_MIN..=BYTES_MAX).contains(&bytes) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this descriptor is something else"));
         }
-        if !bytes.is_power_of_two() {
+        let limit = region.counter(LIMIT).load(Ordering::SeqCst);
+        if !bytes.is_power_of_two() || !(1..=u64::from(MESSAGES_MAX)).contains(&limit) {
             return Err(overwritten());
         }
-        Ok(Self { region })
+        Ok(Self { region, limit: limit as usize })
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -143,7 +149,7 @@ impl Ring {
     /// How many may wait.
     #[inline]
     pub(super) fn limit(&self) -> usize {
-        usize::try_from(self.region.counter(LIMIT).load(Ordering::SeqCst)).unwrap_or(usize::MAX)
+        self.limit
     }
 
     /// The longest message that fits, in bytes.
@@ -180,19 +186,37 @@ impl Ring {
         Place::load(self.region.counter(HEAD)) != Place::load(self.region.counter(TAIL))
     }
 
-    /// Puts a message in, if there is room, and gives its number (they count from 0, and wrap). `before` runs before it is
-    /// there.
+    /// How many bytes and messages are between the two.
+    ///
+    /// # Errors
+    /// There cannot be so many: another program wrote to the memory.
     #[inline]
-    pub(super) fn put(&self, message: &[u8], before: impl FnOnce()) -> Option<u32> {
-        if !self.has_room(message.len()) {
-            return None;
+    fn between(&self, head: Place, tail: Place) -> io::Result<(usize, usize)> {
+        let (bytes, messages) = (tail.bytes_since(head), tail.messages_since(head));
+        if bytes > self.region.layout().bytes || messages > self.limit {
+            return Err(overwritten());
         }
+        Ok((bytes, messages))
+    }
+
+    /// Puts a message (not longer than the [longest](Self::longest)) in, if there is room, and gives its number (they count from 0, and
+    /// wrap). `before` runs before it is there.
+    ///
+    /// # Errors
+    /// Another program wrote to the memory.
+    #[inline]
+    pub(super) fn put(&self, message: &[u8], before: impl FnOnce()) -> io::Result<Option<u32>> {
+        let head = Place::load(self.region.counter(HEAD));
         let tail = Place::load(self.region.counter(TAIL));
+        let (bytes, messages) = self.between(head, tail)?;
+        if messages >= self.limit || bytes + units_of(message.len()) * UNIT > self.region.layout().bytes {
+            return Ok(None);
+        }
         self.copy_in(tail, &(message.len() as u64).to_le_bytes(), 0);
         self.copy_in(tail, message, HEADER);
         before();
         tail.behind(message.len()).store(self.region.counter(TAIL));
-        Some(tail.messages)
+        Ok(Some(tail.messages))
     }
 
     /// Takes the oldest message out and into `into`; `false`: there is none. `before` is told its number and runs before it
@@ -203,13 +227,15 @@ impl Ring {
     #[inline]
     pub(super) fn take(&self, into: &mut Vec<u8>, before: impl FnOnce(u32)) -> io::Result<bool> {
         let head = Place::load(self.region.counter(HEAD));
-        if head == Place::load(self.region.counter(TAIL)) {
+        let tail = Place::load(self.region.counter(TAIL));
+        if head == tail {
             return Ok(false);
         }
+        let (bytes, _) = self.between(head, tail)?;
         let mut header = [0; HEADER];
         self.copy_out(head, &mut header, 0);
         let length = usize::try_from(u64::from_le_bytes(header)).unwrap_or(usize::MAX);
-        if length > self.longest() {
+        if length > self.longest() || units_of(length) * UNIT > bytes {
             return Err(overwritten());
         }
         into.resize(length, 0);

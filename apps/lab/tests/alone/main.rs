@@ -9,9 +9,9 @@ mod pool;
 mod pool_death;
 mod pool_killed;
 mod pool_model;
-
 mod queue;
 mod queue_killed;
+mod queue_memory;
 mod queue_model;
 #[path = "../../../../common/tests/alone/runner.rs"]
 mod runner;
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         queue::TESTS,
         queue_model::TESTS,
         queue_killed::TESTS,
+        queue_memory::TESTS,
         every_instant::TESTS,
         orphans::TESTS,
         pipe::TESTS,

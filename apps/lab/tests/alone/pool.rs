@@ -1,6 +1,7 @@
 //! The pool: tasks and results, callbacks, bounds, and its end.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::id;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("pool_callbacks_run_here_in_the_order_of_completion", callbacks_run_here_in_the_order_of_completion),
     ("pool_callbacks_keep_their_order_when_many_are_late", callbacks_keep_their_order_when_many_are_late),
     ("pool_callbacks_may_use_the_pool", callbacks_may_use_the_pool),
+    ("pool_a_callback_that_panics_takes_no_result", a_callback_that_panics_takes_no_result),
     ("pool_apply_runs_one_task_after_the_other", apply_runs_one_task_after_the_other),
     ("pool_a_panic_fails_its_task_only", a_panic_fails_its_task_only),
     ("pool_a_result_too_large_is_an_error", a_result_too_large_is_an_error),
@@ -147,6 +149,17 @@ fn callbacks_may_use_the_pool() {
     assert_eq!(*told.borrow(), [81]);
     assert!(own.borrow().is_none());
     assert_eq!(Rc::strong_count(&told), 1, "a callback is gone when it has run");
+}
+
+fn a_callback_that_panics_takes_no_result() {
+    let pool = Pool::new(1, |n: u32| n * n).unwrap();
+    // (so that nothing is printed)
+    let panics = |_: &u32| std::panic::resume_unwind(Box::new("on purpose"));
+    let handle = pool.apply_async_with(3, panics, |_| ()).unwrap();
+    let panicked = catch_unwind(AssertUnwindSafe(|| until(|| handle.is_ready())));
+    assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"on purpose"));
+    assert_eq!(got(handle).unwrap(), 9);
+    assert_eq!(pool.apply(4).unwrap(), 16);
 }
 
 fn apply_runs_one_task_after_the_other() {

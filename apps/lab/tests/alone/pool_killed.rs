@@ -48,7 +48,10 @@ fn killed_at_random_instants() {
         let handles: Vec<_> = (0..TASKS).map(|n| pool.apply_async(n).unwrap()).collect();
         random.instant_within(Duration::from_micros(60));
         let victims = 1 + round % 2;
-        pids.iter().take(victims).for_each(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).unwrap());
+        pids.iter().take(victims).for_each(|pid| {
+            // (gone already, if the last round's signal came late)
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        });
         let mut killed = 0;
         for (n, handle) in handles.into_iter().enumerate() {
             let done = was_done(handle, n);

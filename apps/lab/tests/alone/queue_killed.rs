@@ -37,9 +37,14 @@ impl Notes {
     }
 
     fn times_got(&self, (writer, number): (usize, usize)) -> u8 {
-        let mut times = [0];
-        self.0.read(writer * EACH + number, &mut times);
-        times[0]
+        self.eight_times(writer, number)[number % 8]
+    }
+
+    /// Those of this message and of its neighbours: eight are written at once.
+    fn eight_times(&self, writer: usize, number: usize) -> [u8; 8] {
+        let mut times = [0; 8];
+        self.0.read(writer * EACH + number / 8 * 8, &mut times);
+        times
     }
 
     fn got(&self, (writer, number, filler): Message) {
@@ -47,7 +52,9 @@ impl Notes {
         if writer == NOBODY {
             return;
         }
-        self.0.write(writer * EACH + number, &[self.times_got((writer, number)) + 1]);
+        let mut times = self.eight_times(writer, number);
+        times[number % 8] += 1;
+        self.0.write(writer * EACH + number / 8 * 8, &times);
     }
 
     /// Puts the next message of this writer.

@@ -1,13 +1,15 @@
 //! The way from a process to the manager: its connections.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Pid, geteuid, getpid};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -35,6 +37,9 @@ struct Idle {
     of: Pid,
     connections: Vec<Connection>,
 }
+
+/// The shortest time limit of a socket: zero is none.
+const MOMENT: Duration = Duration::from_millis(1);
 
 static CLIENTS: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
 
@@ -98,8 +103,8 @@ pub(super) struct Connection {
 
 impl Connection {
     fn open(address: &Address) -> Result<Self, Error> {
-        let name = SocketAddr::from_abstract_name(&address.name).map_err(Error::System)?;
-        let stream = UnixStream::connect_addr(&name).map_err(gone_or_system)?;
+        let begun = Instant::now();
+        let stream = connect(&address.name, ANSWER_MAX)?;
         // the name may be another's by now, and the secret is not for everybody
         let server = getsockopt(&stream, sockopt::PeerCredentials).map_err(|e| Error::System(e.into()))?;
         if server.uid() != geteuid().as_raw() {
@@ -109,7 +114,7 @@ impl Connection {
         let connection = Self { stream, of: getpid() };
         // (a server that refuses a client does not read this, but it has said why)
         let _ = messages::send(&connection.stream, &address.secret);
-        match connection.answer(Some(Duration::ZERO))? {
+        match connection.answer_within(Some(ANSWER_MAX.saturating_sub(begun.elapsed())))? {
             Reply::Welcome => Ok(connection),
             _ => Err(Error::Gone),
         }
@@ -127,7 +132,12 @@ impl Connection {
     }
 
     fn answer(&self, limit: Limit) -> Result<Reply, Error> {
-        let timeout = limit.and_then(|limit| limit.checked_add(ANSWER_MAX));
+        self.answer_within(limit.and_then(|limit| limit.checked_add(ANSWER_MAX)))
+    }
+
+    fn answer_within(&self, timeout: Option<Duration>) -> Result<Reply, Error> {
+        // (none at all would be no limit)
+        let timeout = timeout.map(|span| span.max(MOMENT));
         // (asked already: with any error the answer is still to come, and this connection is of no use)
         self.stream.set_read_timeout(timeout).map_err(|_| Error::Gone)?;
         match messages::receive(&self.stream).map_err(|_| Error::Gone)? {
@@ -137,10 +147,25 @@ impl Connection {
     }
 }
 
-fn gone_or_system(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Error::Gone,
-        _ => Error::System(error),
+/// Connects. A manager that was stopped accepts nobody, and when enough wait for it, the kernel makes the next one wait in here.
+fn connect(name: &str, within: Duration) -> Result<UnixStream, Error> {
+    let system = |error: Errno| Error::System(error.into());
+    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).map_err(system)?;
+    let kind = (AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC);
+    let socket = socket_with(kind.0, kind.1, kind.2, None).map_err(system)?;
+    let begun = Instant::now();
+    loop {
+        let left = within.saturating_sub(begun.elapsed());
+        // (the limit for sending is that for connecting, too)
+        set_socket_timeout(&socket, Timeout::Send, Some(left.max(MOMENT))).map_err(system)?;
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(socket.into()),
+            Err(Errno::INTR) if !left.is_zero() => {}
+            Err(Errno::AGAIN | Errno::INTR | Errno::CONNREFUSED | Errno::CONNRESET) => {
+                return Err(Error::Gone);
+            }
+            Err(error) => return Err(system(error)),
+        }
     }
 }
 
@@ -216,4 +241,26 @@ pub(super) fn encode(item: &impl Serialize) -> Result<Blob, Error> {
 /// The value that all of these bytes are.
 pub(super) fn decode<V: DeserializeOwned>(blob: &Blob) -> Result<V, Error> {
     value::decode(&blob.0).map_err(Error::OtherType)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{bind, listen};
+
+    #[test]
+    fn who_cannot_connect_in_time_is_told() {
+        let name = format!("lab-test-{}", std::process::id());
+        assert!(matches!(connect(&name, ANSWER_MAX), Err(Error::Gone)), "nobody is there");
+        let server =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&server, &SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap()).unwrap();
+        listen(&server, 0).unwrap();
+        // nobody accepts: there is room for one, and none for the next
+        let span = Duration::from_millis(20);
+        let _first = connect(&name, span).unwrap();
+        let begun = Instant::now();
+        assert!(matches!(connect(&name, span), Err(Error::Gone)));
+        assert!(begun.elapsed() >= span);
+    }
 }

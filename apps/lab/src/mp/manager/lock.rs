@@ -33,7 +33,7 @@ impl ManagedLock {
         Self(remote)
     }
 
-    /// Holds it; waits for it no longer than this.
+    /// Holds it; waits for it no longer than this ([`Duration::MAX`]: as long as it takes).
     ///
     /// # Errors
     /// Somebody else [holds it](Error::Locked); the manager is [gone](Error::Gone), or has no [connection](Error::TooManyConnections) left.

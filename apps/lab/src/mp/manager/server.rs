@@ -117,7 +117,7 @@ impl Drop for Seat {
 }
 
 struct Connection {
-    // first: the seat is free only when the rest is closed, but what the client held is free at once
+    // first, so dropped first: who sees the end of this connection finds what the client held free, and its seat
     seat: Seat,
     stream: UnixStream,
     /// The process that made the connection. Its forked children have copies of its end, so that the connection need not

@@ -189,7 +189,7 @@ impl<T: Serialize> Sender<T> {
             if self.side.peer_is_gone() {
                 return Ok(Sent::NobodyThere);
             }
-            if let Some(number) = self.side.ring().put(message, || ()) {
+            if let Some(number) = self.side.ring().put(message, || ())? {
                 self.side.ring_the_bell()?;
                 // with a peer that is gone by now nothing moves any more: it had taken this message, or nobody will
                 let lost = self.side.peer_is_gone() && self.side.ring().next_number() == number;

@@ -18,14 +18,12 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 use crate::mp::Wait;
 use crate::mp::channel::looked_again;
-use crate::mp::ring::{Beside, Ring};
+use crate::mp::ring::{Beside, MESSAGES_MAX, Ring};
 
 /// The counter that says of what type the values are.
 const TYPE: usize = 0;
 /// The words say who sleeps: [`Part`] has their numbers.
 const BESIDE: Beside = Beside { mutexes: 0, words: 2, counters: 1 };
-/// The bytes are the bound.
-const MESSAGES_MAX: u32 = u32::MAX / 2;
 /// So many bytes of a doorbell that rang are taken at once. (There is one, rarely two.)
 const RINGS: usize = 64;
 
@@ -62,6 +60,7 @@ impl Part {
 
 /// The two sides of a new direction, that of the sender first.
 pub(super) fn pair(bytes: usize, kind: u64) -> io::Result<(Side, Side)> {
+    // (the bytes are the bound)
     let ring = Arc::new(Ring::create("pipe", MESSAGES_MAX, bytes, BESIDE)?);
     ring.extra(TYPE).store(kind, Ordering::SeqCst);
     let (one, two) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

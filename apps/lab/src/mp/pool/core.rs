@@ -238,16 +238,16 @@ impl<'a, R: DeserializeOwned> Core<'a, R> {
 
 impl<R: DeserializeOwned> State<'_, R> {
     /// A message has come.
-    fn arrived(&mut self, message: &[u8]) {
-        let Some(message) = Unpacked::new(message) else { return };
+    fn arrived(&mut self, bytes: &[u8]) {
+        let Some(message) = Unpacked::new(bytes) else { return };
         // (one that was given up may still be done)
         let Some(job) = self.jobs.get_mut(&message.number) else { return };
         let outcome = match message.status {
-            MORE => match job.add(message) {
+            MORE => match job.add(message, bytes.len()) {
                 Ok(()) => return,
                 Err(e) => Err(e),
             },
-            COMPLETE => job.add(message).map(|()| std::mem::take(&mut job.values)),
+            COMPLETE => job.add(message, bytes.len()).map(|()| std::mem::take(&mut job.values)),
             _ => Err(message.values::<Failed>().next().map_or_else(
                 || TaskError::Unreadable("no reason came".to_owned()),
                 |failed| failed.map_or_else(|e| TaskError::Unreadable(e.to_string()), TaskError::from),
@@ -269,12 +269,14 @@ impl<R: DeserializeOwned> State<'_, R> {
 }
 
 impl<R: DeserializeOwned> Job<'_, R> {
-    fn add(&mut self, message: Unpacked<'_>) -> Result<(), TaskError> {
+    /// The values of a message of so many bytes.
+    fn add(&mut self, message: Unpacked<'_>, bytes: usize) -> Result<(), TaskError> {
         if self.sink.callbacks.is_none() && self.sink.slot.strong_count() == 0 {
             return Ok(()); // nobody wants them
         }
         let values = message.values();
-        self.values.reserve(values.len());
+        // (as many as the message can have, whatever it says)
+        self.values.reserve(values.len().min(bytes));
         for value in values {
             self.values.push(value.map_err(|e| TaskError::Unreadable(e.to_string()))?);
         }
@@ -285,11 +287,12 @@ impl<R: DeserializeOwned> Job<'_, R> {
 impl<R> Sink<'_, R> {
     /// Calls back (not when the pool was terminated), and settles the handle.
     fn tell(self, outcome: Outcome<R>, phase: Phase) {
+        let told = Told { slot: self.slot, outcome };
         if let Some(callbacks) = self.callbacks.filter(|_| phase != Phase::Terminated) {
-            if let Some(slot) = self.slot.upgrade() {
+            if let Some(slot) = told.slot.upgrade() {
                 slot.at_callback();
             }
-            match &outcome {
+            match &told.outcome {
                 Ok(values) => {
                     if let [value] = values.as_slice() {
                         (callbacks.done)(value);
@@ -298,8 +301,35 @@ impl<R> Sink<'_, R> {
                 Err(e) => (callbacks.failed)(e),
             }
         }
+    }
+}
+
+/// An outcome that goes to its handle when this is dropped: also when its callback panics.
+struct Told<R> {
+    slot: Weak<Slot<R>>,
+    outcome: Outcome<R>,
+}
+
+impl<R> Drop for Told<R> {
+    fn drop(&mut self) {
         if let Some(slot) = self.slot.upgrade() {
-            slot.settle(outcome);
+            slot.settle(std::mem::replace(&mut self.outcome, Err(TaskError::Terminated)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_lies_about_its_values_is_an_error() {
+        let slot = Slot::<String>::new();
+        let mut job = Job { values: Vec::new(), sink: Sink { slot: Rc::downgrade(&slot), callbacks: None } };
+        let mut bytes = [[0; 4], COMPLETE.to_le_bytes(), u32::MAX.to_le_bytes()].concat();
+        bytes.extend([1, b'x']);
+        let error = job.add(Unpacked::new(&bytes).unwrap(), bytes.len()).unwrap_err();
+        assert!(matches!(error, TaskError::Unreadable(_)), "{error}");
+        assert!(job.values.capacity() < 1000, "{}", job.values.capacity());
     }
 }

@@ -22,7 +22,7 @@ pub enum PoolError {
         most: usize,
     },
     /// The task cannot be serialised, and why.
-    Unserialisable(String),
+    Unserializable(String),
     /// This process is not the one that made the pool.
     NotItsParent,
     /// The kernel refused.
@@ -104,7 +104,7 @@ impl fmt::Display for PoolError {
             Self::TooLarge { bytes, most } => {
                 write!(out, "the task has {bytes} bytes, and the pool's queue takes at most {most}")
             }
-            Self::Unserialisable(why) => write!(out, "the task cannot be serialised: {why}"),
+            Self::Unserializable(why) => write!(out, "the task cannot be serialised: {why}"),
             Self::NotItsParent => write!(out, "only the process that made a pool can use it"),
             Self::System(error) => error.fmt(out),
         }

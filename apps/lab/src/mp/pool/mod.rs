@@ -26,7 +26,8 @@
 //! message, and wakes as seldom. `cargo bench -p lab` has figures for both, beside Python's.
 //!
 //! **Where it breaks.** It belongs to one process with one thread. A result that nobody collects keeps its place in the queue until
-//! the parent calls into the pool again. A worker that was *stopped* (SIGSTOP) is not dead: its task waits.
+//! the parent calls into the pool again. A worker that was *stopped* (SIGSTOP) is not dead: its task waits
+//! (and all of them, if it was stopped in the moment in which it takes one).
 //!
 //! **Bounds.** [`WORKERS_MAX`] workers; [`CAPACITY`] tasks (or chunks of [`Pool::map`]) and [`BYTES`] bytes wait for a worker, and who gives more
 //! waits until there is room. As many results wait for the parent; then the workers wait. After [`DEATHS_MAX`] deaths in a row without a
@@ -133,7 +134,7 @@ where
     /// As [`Self::apply_async`]; when the task is done, calls `callback` with the result, or `error_callback` with why there is none.
     ///
     /// They are called in this process, while it calls into the pool: in the order in which the tasks were done. The handle is ready when
-    /// they have returned. They may use the pool, if they have it in an `Rc` (weakly: the pool has the callback); one that panics does so out of the call in which it was called. When the pool has been
+    /// they have returned. They may use the pool, if they have it in an `Rc` (weakly: the pool has the callback); one that panics does so out of the call in which it was called (the handle has its result all the same). When the pool has been
     /// terminated, they are not called any more.
     ///
     /// # Errors
@@ -179,7 +180,7 @@ where
         let mut chunk = Packer::new();
         for task in tasks {
             let before = chunk.len();
-            chunk.push(&task).map_err(|e| PoolError::Unserialisable(e.to_string()))?;
+            chunk.push(&task).map_err(|e| PoolError::Unserializable(e.to_string()))?;
             if chunk.len() > piece && chunk.count() > 1 {
                 let last = chunk.split_last(before);
                 slots.push(self.send(&mut chunk, None, Wait::Forever)?);
@@ -254,7 +255,7 @@ where
         wait: Wait,
     ) -> Result<Handle<'a, R>, PoolError> {
         let mut message = Packer::new();
-        message.push(task).map_err(|e| PoolError::Unserialisable(e.to_string()))?;
+        message.push(task).map_err(|e| PoolError::Unserializable(e.to_string()))?;
         let slot = self.send(&mut message, callbacks, wait)?;
         Ok(Handle::new(Rc::clone(&self.core), slot))
     }
