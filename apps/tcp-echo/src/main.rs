@@ -50,6 +50,6 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         server.will_give_back(listeners[0].try_clone().map_err(Failure::failed)?);
     }
     model.serve(listeners, server).map_err(Failure::failed)?;
-    server.give_back_listener().map_err(Failure::failed)?;
+    server.give_back_listener();
     ending::report(server, statistics)
 }

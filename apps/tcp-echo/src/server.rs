@@ -88,12 +88,13 @@ impl Server {
     }
 
     /// A listener that was passed to us listens again: models shut it down when they stop.
-    ///
-    /// # Errors
-    /// The kernel refuses; it has no reason to.
-    pub fn give_back_listener(&self) -> io::Result<()> {
+    pub fn give_back_listener(&self) {
         let backlog = i32::try_from(self.options.backlog).unwrap_or(i32::MAX);
-        self.passed.get().map_or(Ok(()), |listener| SockRef::from(listener).listen(backlog))
+        if let Some(listener) = self.passed.get()
+            && let Err(e) = SockRef::from(listener).listen(backlog)
+        {
+            self.log.complain(format_args!("the listener that was passed does not listen any more: {e}"));
+        }
     }
 
     /// The model is complete, workers and all, and accepts: tells whoever waits for it.

@@ -22,8 +22,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     expects: "A server that drains answers what it has accepted: with a new connection for each request nothing is lost, \
               and the next connects are refused, which a client can see and try elsewhere. Connections that are kept \
               and never fall silent have to be cut when the time for draining is over; each loses the request that is \
-              under way then, if any is. Where the listener closes, a connect that the kernel takes in that very moment \
-              is reset: a request or two that nobody can save.",
+              under way then, if any is. A server that just closes its listener resets who connects in that \
+              very moment: a request or two. (tcp-echo turns new clients away first.)",
     workloads,
     conclude,
 };

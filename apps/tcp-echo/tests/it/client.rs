@@ -45,13 +45,17 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn of(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address)
-            .unwrap_or_else(|e| panic!("{}: connect: {e}\n{}", server.name(), server.log()));
+        Self::try_of(server).unwrap_or_else(|e| panic!("{}: connect: {e}\n{}", server.name(), server.log()))
+    }
+
+    /// Of a server that may have closed its listener.
+    pub(crate) fn try_of(server: &Server) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(server.address)?;
         stream.set_nodelay(true).unwrap();
         // whoever waits longer has found a server that does not answer
         stream.set_read_timeout(Some(LONG)).unwrap();
         stream.set_write_timeout(Some(LONG)).unwrap();
-        Self { stream, name: server.name() }
+        Ok(Self { stream, name: server.name() })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

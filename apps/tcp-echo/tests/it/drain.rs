@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::client::{Client, Pattern};
 use crate::server::{LONG, Server, Start};
-use crate::tools::uncrowded;
+use crate::tools::{needs, uncrowded};
 use crate::variants::{Variant, named};
 
 on_every_variant! {
@@ -72,6 +72,39 @@ fn clients_in_the_backlog_are_served(variant: Variant) {
     let outcome = server.end();
     assert_eq!(outcome.code(), 0, "{outcome:?}");
     assert_eq!(outcome.stat("connections"), 51, "{}", variant.name);
+}
+
+/// Clients go on coming while the listener is being closed, which takes its time here: whoever is let in is served. (A second passes before
+/// the last one of them knows that it was not let in.)
+#[test]
+fn nobody_is_let_in_and_then_thrown_out() {
+    if !needs("strace") {
+        return;
+    }
+    let slow_close = "strace -f -qq -o /dev/null -e trace=close -e inject=close:delay_enter=20000";
+    let slow_close: Vec<&str> = slow_close.split(' ').collect();
+    for name in ["thread", "process_by_fork"] {
+        let server = Start::new(named(name)).under(&slow_close).cold().go();
+        let mut let_in = Vec::new();
+        // (far more than come in so short a time)
+        for number in 0..2_000 {
+            if number == 5 {
+                server.signal(Signal::SIGTERM);
+            }
+            let Ok(mut client) = Client::try_of(&server) else { break };
+            client.send(b"let in");
+            let_in.push(client);
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!((5..2_000).contains(&let_in.len()), "{name}: {}", let_in.len());
+        for client in &mut let_in {
+            client.expect(b"let in");
+            client.expect_end();
+        }
+        drop(let_in);
+        let outcome = server.end();
+        assert_eq!((outcome.code(), outcome.stat("cut")), (0, 0), "{outcome:?}");
+    }
 }
 
 /// At `--max-conns` the second client is in the backlog when the signal comes; it is served when the first leaves.

@@ -235,9 +235,10 @@ impl Server {
         );
     }
 
-    /// Accepts nobody any more: it has noticed a stop signal.
+    /// Accepts nobody any more: it has noticed a stop signal. (For some thousandths of a second it leaves who comes without an answer.)
     pub(crate) fn assert_refuses(&self, within: Duration) {
-        let refused = eventually(within, || std::net::TcpStream::connect(self.address).is_err());
+        let connect = || std::net::TcpStream::connect_timeout(&self.address, Duration::from_millis(100));
+        let refused = eventually(within, || connect().is_err());
         assert!(refused, "{}: accepts after a stop signal", self.name());
     }
 
