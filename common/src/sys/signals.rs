@@ -171,7 +171,7 @@ fn send_to_thread(thread: i32, signal: c_int) {
 pub(crate) fn wake() {
     if let Some(wake) = WAKE.get() {
         // a full counter is readable as well: nothing is lost
-        let _ = wake.write(1);
+        while wake.write(1) == Err(Errno::EINTR) {}
     }
 }
 

@@ -23,12 +23,23 @@ pub(crate) struct Crowd<Mail> {
 
 struct Mailbox<Mail> {
     mail: Mutex<Vec<Mail>>,
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Box<dyn Fn() -> io::Result<()> + Send + Sync>,
+}
+
+impl<Mail> Mailbox<Mail> {
+    /// A wake-up that is lost is mail that nobody collects: so one that a signal has ended is tried again. (It has no other reason to
+    /// fail: writing to an eventfd fails only if its counter overflows, and then the loop is awake.)
+    fn wake(&self) {
+        while (self.wake)().is_err_and(|e| e.kind() == io::ErrorKind::Interrupted) {}
+    }
 }
 
 impl<Mail> Crowd<Mail> {
     /// So many loops, each with a way to wake it.
-    pub(crate) fn new<W: Fn() + Send + Sync + 'static>(wakers: impl Iterator<Item = W>) -> Self {
+    pub(crate) fn new<W>(wakers: impl Iterator<Item = W>) -> Self
+    where
+        W: Fn() -> io::Result<()> + Send + Sync + 'static,
+    {
         let mailbox = |wake| Mailbox { mail: Mutex::new(Vec::new()), wake: Box::new(wake) as Box<_> };
         Self { boxes: wakers.map(mailbox).collect(), hungry: AtomicBool::new(false), broken: OnceLock::new() }
     }
@@ -41,7 +52,7 @@ impl<Mail> Crowd<Mail> {
         let first = mail.len() == 1;
         drop(mail);
         if first {
-            (mailbox.wake)();
+            mailbox.wake();
         }
     }
 
@@ -52,7 +63,7 @@ impl<Mail> Crowd<Mail> {
 
     /// Every loop looks around.
     pub(crate) fn wake_all(&self) {
-        self.boxes.iter().for_each(|mailbox| (mailbox.wake)());
+        self.boxes.iter().for_each(Mailbox::wake);
     }
 
     /// A loop has found no seat. It must look once more after this: a seat that becomes free from now on wakes it.

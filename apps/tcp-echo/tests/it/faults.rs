@@ -110,6 +110,23 @@ fn accept_errors_of_one_connection_are_passed_over() {
     }
 }
 
+/// A loop that is not woken leaves its mail where it is. (Each second write of a thread is interrupted, the first one too.)
+#[test]
+fn an_interrupted_wake_up_wakes() {
+    if !needs("strace") {
+        return;
+    }
+    for name in ["event_loop_main", "hybrid", "uring_multishot"] {
+        let server = start(named(name), "", "write", "EINTR", "1+2");
+        for _ in 0..4 {
+            Client::of(&server).expect_echo_then_end(b"woken");
+        }
+        server.signal(Signal::SIGTERM);
+        let outcome = server.end();
+        assert_eq!(outcome.code(), 0, "{outcome:?}");
+    }
+}
+
 /// Short writes and interrupted calls happen to everybody; they must not show.
 #[test]
 fn interrupted_calls_do_not_show() {

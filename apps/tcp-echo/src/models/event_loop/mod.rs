@@ -94,9 +94,8 @@ pub(super) fn serve_with(
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<io::Result<_>>()?;
     let wakers: Vec<Waker> =
         polls.iter().map(|poll| Waker::new(poll.registry(), MAIL)).collect::<io::Result<_>>()?;
-    // (an eventfd: writing to it fails only if it overflows, and then the loop is awake)
     let crowd: &'static Crowd<Mail> =
-        Box::leak(Box::new(Crowd::new(wakers.into_iter().map(|waker| move || drop(waker.wake())))));
+        Box::leak(Box::new(Crowd::new(wakers.into_iter().map(|waker| move || waker.wake()))));
     for (number, poll) in polls.into_iter().enumerate() {
         let mut intake = match accept {
             Accept::Main => Intake::none(),

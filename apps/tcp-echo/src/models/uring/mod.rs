@@ -98,8 +98,9 @@ pub(crate) fn serve(
     // (not EFD_NONBLOCK: a ring would then be told at once that there is nothing to read)
     let bells = (0..settings.workers).map(|_| Ok(EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?));
     let bells: &'static [EventFd] = Box::leak(bells.collect::<io::Result<Vec<_>>>()?.into_boxed_slice());
-    let crowd: &'static Crowd<Connection> =
-        Box::leak(Box::new(Crowd::new(bells.iter().map(|bell| move || ring(bell)))));
+    let crowd: &'static Crowd<Connection> = Box::leak(Box::new(Crowd::new(
+        bells.iter().map(|bell| move || bell.write(1).map(drop).map_err(io::Error::from)),
+    )));
     let (told, started) = mpsc::sync_channel(settings.workers);
     for (number, bell) in bells.iter().enumerate() {
         let intake = Intake::of(&listeners[number % listeners.len()])?;
@@ -125,11 +126,6 @@ pub(crate) fn serve(
     ending::wait_for_stop(server);
     let last = Acceptor::of_the_last(&listeners, server, || crowd.wake_all());
     crowd.hand_out(last, server, |connection| connection)
-}
-
-/// (Writing to an eventfd fails only if it overflows, and then the loop is awake.)
-fn ring(bell: &EventFd) {
-    let _ = bell.write(1);
 }
 
 /// Why there is no ring, and what to do.
